@@ -1,0 +1,93 @@
+# Everything a developer does, by name. `make` alone lists it.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+BIN     := $(CURDIR)/bin
+LINT    := $(BIN)/tools/golangci-lint
+FLOWS   := $(BIN)/tools/workflowcheck
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.version=$(VERSION)
+
+# One package after the other: tests that start servers want both cores. Answers from real servers are never cached.
+GOTEST := go test -p 1 -count=1 -timeout 20m
+
+# Tests and `paysaga up` run these two as child processes.
+export PAYSAGA_BIN      := $(BIN)/paysaga
+export PAYSAGA_DEVSTACK := $(BIN)/devstack
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+##—— run
+
+.PHONY: up
+up: build devstack ## start everything and walk each saga once; Ctrl-C stops. DEMO=0 skips the walk
+	@PAYSAGA_ENV=dev exec $(PAYSAGA_BIN) up $(if $(filter 0 no false,$(DEMO)),--demo=false)
+
+.PHONY: build
+build: ## bin/paysaga
+	@go build -ldflags '$(LDFLAGS)' -o $(PAYSAGA_BIN) .
+
+.PHONY: devstack
+devstack: ## bin/devstack: the Temporal server for development and tests (first time: minutes)
+	@tools/build-devstack.sh $(PAYSAGA_DEVSTACK)
+
+##—— test
+
+.PHONY: test
+test: needs devstack build lint ## everything: lint, import rule, unit, replay, real Postgres, end to end on real Temporal
+	@echo "== tests"
+	@$(GOTEST) ./...
+	@echo "== tests of devstack"
+	@cd devstack && $(GOTEST) ./...
+
+.PHONY: lint
+lint: $(LINT) $(FLOWS) ## format, mistakes, the import rule, determinism of workflows
+	@echo "== lint"
+	@$(LINT) run ./...
+	@$(FLOWS) ./workflows/...
+	@cd devstack && $(LINT) run --enable-only errcheck,errorlint,ineffassign,unused,nolintlint ./... && go vet ./...
+
+.PHONY: replay
+replay: ## recorded histories through today's code; SINCE=24h takes those of the running server instead
+ifdef SINCE
+	@$(MAKE) build
+	@$(PAYSAGA_BIN) replay --since $(SINCE)
+else
+	@$(GOTEST) -run Replay ./workflows/...
+endif
+
+.PHONY: record
+record: needs devstack build ## renew workflows/testdata/histories from a real server
+	@PAYSAGA_RECORD=1 $(GOTEST) -run '^TestRecord' ./...
+
+.PHONY: bench
+bench: needs devstack build ## speed beside bare Temporal, as a table of ratios
+	@go run ./bench $(BENCH)
+
+.PHONY: check
+check: $(LINT) ## before a commit: generate, tidy, format, lint; fails if that changed anything
+	@go generate ./...
+	@go mod tidy && (cd devstack && go mod tidy) && (cd tools && go mod tidy)
+	@$(LINT) fmt ./... && (cd devstack && $(LINT) fmt ./...)
+	@$(MAKE) lint
+	@if [ -n "$$(git status --porcelain)" ]; then git status --short; echo "check: these differ from the last commit"; exit 1; fi
+
+.PHONY: needs
+needs: # what tests need from the machine
+	@tools/needs.sh
+
+##—— rest
+
+.PHONY: clean
+clean: ## remove what was built; .paysaga/ (your data) stays
+	rm -rf $(BIN)
+
+$(LINT) $(FLOWS) &: tools/go.mod tools/go.sum
+	@echo "building the linters (once)"
+	@cd tools && go build -o $(BIN)/tools/ tool
+	@touch $(LINT) $(FLOWS)

@@ -1,0 +1,167 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	"github.com/paysaga/paysaga/gateways"
+	"github.com/paysaga/paysaga/store"
+)
+
+// Bank calls banks. Every call is keyed by the attempt's invoice, so repeating it is asking again.
+type Bank struct {
+	Gateways gateways.Registry
+	Limits   map[string]*rate.Limiter // calls per second, by gateway; absent means unlimited
+}
+
+// Verdict is what a bank says of an attempt, after we compared it with our own row.
+type Verdict string
+
+const (
+	VerdictPaid     Verdict = "paid"     // the money is there; verified if that was asked for
+	VerdictNotPaid  Verdict = "not_paid" // no money now
+	VerdictMismatch Verdict = "mismatch" // money of another amount, session or invoice: never ours
+)
+
+// Finding is the outcome of asking a bank.
+type Finding struct {
+	Verdict  Verdict `json:"verdict"`
+	Final    bool    `json:"final"`  // for not_paid: the payer can no longer pay
+	Reason   string  `json:"reason"` // for not_paid and mismatch
+	BankTran string  `json:"bank_tran"`
+	RRN      string  `json:"rrn"`
+	Card     string  `json:"card"` // masked
+}
+
+// Receipt is what the store books of a paid finding.
+func (f Finding) Receipt(attemptID int64) store.Receipt {
+	return store.Receipt{AttemptID: attemptID, BankTran: f.BankTran, RRN: f.RRN, Card: f.Card}
+}
+
+// Reasons why an attempt brought no money, beside the bank's own words.
+const (
+	ReasonNotPaid     = "not_paid"
+	ReasonReturned    = "returned_by_bank"
+	ReasonMismatch    = "mismatch"
+	ReasonRefused     = "refused_by_bank"
+	ReasonSpent       = "receipt_spent"
+	ReasonSessionOver = "session_over"
+)
+
+// ConfirmAtBank asks the bank what became of a visit and, when it was paid as we know it, verifies it.
+func (a *Bank) ConfirmAtBank(ctx context.Context, v store.Visit) (Finding, error) {
+	g, err := a.gateway(ctx, v.Gateway)
+	if err != nil {
+		return Finding{}, bankError(err)
+	}
+	found, err := inquire(ctx, g, v)
+	if err != nil || found.Verdict != VerdictPaid {
+		return found, bankError(err)
+	}
+	receipt, err := g.Verify(ctx, bankVisit(v, found.BankTran))
+	if err != nil {
+		return Finding{}, bankError(err)
+	}
+	found.RRN = cmp.Or(receipt.RRN, found.RRN)
+	found.Card = cmp.Or(receipt.Card, found.Card)
+	return found, nil
+}
+
+// InquireAtBank asks the bank what became of a visit and changes nothing there: after the deadline, money
+// is better left unverified, because then the bank returns it even without us.
+func (a *Bank) InquireAtBank(ctx context.Context, v store.Visit) (Finding, error) {
+	g, err := a.gateway(ctx, v.Gateway)
+	if err != nil {
+		return Finding{}, bankError(err)
+	}
+	found, err := inquire(ctx, g, v)
+	return found, bankError(err)
+}
+
+// PaidVisit is a visit with the bank's transaction.
+type PaidVisit struct {
+	store.Visit
+	BankTran string `json:"bank_tran"`
+}
+
+// SettleAtBank asks the bank for the payout of verified money.
+func (a *Bank) SettleAtBank(ctx context.Context, v PaidVisit) error {
+	g, err := a.gateway(ctx, v.Gateway)
+	if err != nil {
+		return bankError(err)
+	}
+	return bankError(g.Settle(ctx, bankVisit(v.Visit, v.BankTran)))
+}
+
+// UndoAtBank sends the money back, whichever way its state at the bank allows, and answers which.
+func (a *Bank) UndoAtBank(ctx context.Context, v PaidVisit) (string, error) {
+	g, err := a.gateway(ctx, v.Gateway)
+	if err != nil {
+		return "", bankError(err)
+	}
+	how, err := g.Undo(ctx, bankVisit(v.Visit, v.BankTran))
+	return string(how), bankError(err)
+}
+
+// gateway waits for the bank's rate limit. A gateway that was taken out of the configuration is
+// unavailable, not refused: its money is still there.
+func (a *Bank) gateway(ctx context.Context, name string) (gateways.Gateway, error) {
+	g, err := a.Gateways.Get(name)
+	if err != nil {
+		return nil, &gateways.Unavailable{Op: "find gateway", Err: err}
+	}
+	if limit := a.Limits[name]; limit != nil {
+		if err := limit.Wait(ctx); err != nil {
+			return nil, &gateways.Unavailable{Op: "rate limit", Err: err}
+		}
+	}
+	return g, nil
+}
+
+func inquire(ctx context.Context, g gateways.Gateway, v store.Visit) (Finding, error) {
+	r, err := g.Result(ctx, bankVisit(v, ""))
+	var refused *gateways.Refused
+	switch {
+	case errors.As(err, &refused):
+		return Finding{Verdict: VerdictNotPaid, Final: true, Reason: ReasonRefused}, nil
+	case err != nil:
+		return Finding{}, err
+	}
+	switch r.Status {
+	case gateways.ResultPaid:
+		f := Finding{Verdict: VerdictPaid, BankTran: r.BankTran, RRN: r.RRN, Card: r.Card}
+		if why := mismatch(r, v); why != "" {
+			f.Verdict, f.Reason = VerdictMismatch, ReasonMismatch
+		}
+		return f, nil
+	case gateways.ResultReturned:
+		return Finding{Verdict: VerdictNotPaid, Final: true, Reason: ReasonReturned}, nil
+	case gateways.ResultNotPaid:
+		return Finding{Verdict: VerdictNotPaid, Final: r.Final, Reason: cmp.Or(r.Reason, ReasonNotPaid)}, nil
+	}
+	return Finding{}, &gateways.Unknown{Op: "result", Err: fmt.Errorf("status %q", r.Status)}
+}
+
+// mismatch compares the bank's word with our row; a receipt for another sum or session must never
+// pay this attempt.
+func mismatch(r gateways.Result, v store.Visit) string {
+	switch {
+	case r.Amount != v.Amount:
+		return "amount"
+	case r.BankToken != v.BankToken:
+		return "session"
+	case r.Invoice != v.AttemptID:
+		return "invoice"
+	case r.BankTran == "":
+		return "transaction id"
+	}
+	return ""
+}
+
+func bankVisit(v store.Visit, tran string) gateways.Visit {
+	return gateways.Visit{Invoice: v.AttemptID, BankToken: v.BankToken, BankTran: tran, Amount: v.Amount, Callback: v.Callback}
+}

@@ -1,0 +1,125 @@
+// Package api is the REST API and the payer's pages. A handler decodes, validates, calls one store
+// command and answers; everything that takes time is a saga's.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/gateways"
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
+// Sagas answers questions that only a saga can.
+type Sagas interface {
+	// InquirePayment has the saga ask the bank now and answers the payment's state.
+	InquirePayment(ctx context.Context, token string) (state.Payment, error)
+	// Link is the saga's page in the Temporal UI.
+	PaymentLink(token string) string
+}
+
+// Deps are what the API works with.
+type Deps struct {
+	Store    *store.Store
+	Auth     *auth.Authenticator
+	Sagas    Sagas
+	Gateways gateways.Registry
+	Log      *slog.Logger
+	Metrics  *Metrics
+	Ready    func(ctx context.Context) error // nil when every dependency answers
+	Version  string
+
+	PublicURL      string // where payers and banks find us
+	TrustedProxies []string
+	RatePerSecond  float64
+	RateBurst      int
+	ListPerMinute  int
+}
+
+const (
+	bodyLimit      = 64 << 10
+	requestTime    = 10 * time.Second
+	readHeaderSize = 16 << 10
+)
+
+// API is the running application.
+type API struct {
+	Deps
+	app      *fiber.App
+	limits   *limits
+	draining atomic.Bool
+}
+
+// New builds the application with every route.
+func New(deps Deps) *API {
+	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute)}
+	a.app = fiber.New(fiber.Config{
+		AppName:                 "paysaga",
+		Immutable:               true, // strings outlive their request: they reach the database and Temporal
+		BodyLimit:               bodyLimit,
+		ReadBufferSize:          readHeaderSize,
+		ReadTimeout:             10 * time.Second,
+		WriteTimeout:            20 * time.Second,
+		IdleTimeout:             60 * time.Second,
+		DisableStartupMessage:   true,
+		StrictRouting:           false,
+		CaseSensitive:           true,
+		EnableTrustedProxyCheck: true,
+		TrustedProxies:          deps.TrustedProxies,
+		ProxyHeader:             proxyHeader(deps.TrustedProxies),
+		EnableIPValidation:      true,
+		ErrorHandler:            a.answerError,
+	})
+	a.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.logPanic}), a.observe)
+	a.opsRoutes()
+	a.payRoutes()
+	a.paymentRoutes()
+	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
+	return a
+}
+
+func proxyHeader(trusted []string) string {
+	if len(trusted) == 0 {
+		return ""
+	}
+	return fiber.HeaderXForwardedFor
+}
+
+// App is the fiber application, for tests through the router.
+func (a *API) App() *fiber.App { return a.app }
+
+// Listen serves until Shutdown.
+func (a *API) Listen(addr string) error { return a.app.Listen(addr) }
+
+// Drain makes /readyz answer no, so that a load balancer stops sending.
+func (a *API) Drain() { a.draining.Store(true) }
+
+// Shutdown finishes requests in flight.
+func (a *API) Shutdown(ctx context.Context) error { return a.app.ShutdownWithContext(ctx) }
+
+// methodsOf maps a known path to its methods, so that a wrong method is 405 and not 404.
+func (a *API) noRoute(c *fiber.Ctx) error {
+	allowed := a.allowedMethods(c)
+	if len(allowed) == 0 {
+		return fiber.ErrNotFound
+	}
+	for _, m := range allowed {
+		c.Append(fiber.HeaderAllow, m)
+	}
+	return fiber.ErrMethodNotAllowed
+}
+
+// context gives a request's work a deadline of its own: fiber's context never ends when a client leaves.
+func requestContext(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.UserContext(), requestTime)
+}
+
+var errDraining = errors.New("shutting down")

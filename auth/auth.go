@@ -1,0 +1,150 @@
+// Package auth turns a credential into a principal. Dialects carry credentials in different ways;
+// what comes out is always the same.
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/paysaga/paysaga/store"
+)
+
+// Scopes say what a credential may do.
+const (
+	ScopeMerchant = "merchant" // everything a merchant does by REST
+	ScopeOperator = "operator" // resolving what needs a person
+)
+
+// ErrUnauthorized means that no valid credential came. It never says which part was wrong.
+var ErrUnauthorized = errors.New("unauthorized")
+
+// Principal is who is calling.
+type Principal struct {
+	KeyID    int64
+	Merchant store.Merchant
+	Branch   int64 // of a token; 0 for API keys
+	Scopes   []string
+}
+
+// Keys finds the owner of an API key or a branch.
+type Keys interface {
+	FindKey(ctx context.Context, digest [sha256.Size]byte) (store.KeyOwner, error)
+	BranchMerchant(ctx context.Context, branch int64) (store.Merchant, error)
+}
+
+// memory is how long a found key is remembered, so that a revoked one is dead within a second.
+const memory = time.Second
+
+// Authenticator checks credentials.
+type Authenticator struct {
+	keys   Keys
+	secret []byte
+	now    func() time.Time
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]remembered
+}
+
+type remembered struct {
+	principal Principal
+	until     time.Time
+}
+
+// New returns an authenticator; secret signs branch tokens.
+func New(keys Keys, secret string) *Authenticator {
+	return &Authenticator{keys: keys, secret: []byte(secret), now: time.Now, known: map[[sha256.Size]byte]remembered{}}
+}
+
+// Header reads a credential from an Authorization header, with or without "Bearer".
+func Header(value string) string {
+	if kind, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(kind, "bearer") {
+		value = rest
+	}
+	return strings.TrimSpace(value)
+}
+
+// Key authenticates an API key. The key is looked up by its SHA-256, so no comparison can leak it.
+func (a *Authenticator) Key(ctx context.Context, key string) (Principal, error) {
+	if key == "" || len(key) > 200 {
+		return Principal{}, ErrUnauthorized
+	}
+	digest := sha256.Sum256([]byte(key))
+	if p, ok := a.remember(digest); ok {
+		return p, nil
+	}
+	owner, err := a.keys.FindKey(ctx, digest)
+	if errors.Is(err, store.ErrNotFound) {
+		return Principal{}, ErrUnauthorized
+	}
+	if err != nil {
+		return Principal{}, fmt.Errorf("authenticate: %w", err)
+	}
+	p := Principal{KeyID: owner.KeyID, Merchant: owner.Merchant, Scopes: owner.Scopes}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) > 10_000 { // unknown keys are never remembered, so this is a very large merchant base
+		clear(a.known)
+	}
+	a.known[digest] = remembered{principal: p, until: a.now().Add(memory)}
+	return p, nil
+}
+
+func (a *Authenticator) remember(digest [sha256.Size]byte) (Principal, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r, ok := a.known[digest]
+	return r.principal, ok && a.now().Before(r.until)
+}
+
+const (
+	issuer   = "paysaga"
+	audience = "paysaga-purchase"
+)
+
+type branchClaims struct {
+	Branch int64 `json:"branch"`
+	jwt.RegisteredClaims
+}
+
+// IssueToken makes a token that speaks for one branch until it expires.
+func (a *Authenticator) IssueToken(branch int64, life time.Duration) (string, error) {
+	now := a.now()
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, branchClaims{
+		Branch: branch,
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: issuer, Audience: jwt.ClaimStrings{audience},
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
+		},
+	})
+	signed, err := token.SignedString(a.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return signed, nil
+}
+
+// Token authenticates a branch token. The branch comes from the claim and from nowhere else.
+func (a *Authenticator) Token(ctx context.Context, text string) (Principal, error) {
+	var claims branchClaims
+	_, err := jwt.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return a.secret, nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(a.now))
+	if err != nil || claims.Branch <= 0 {
+		return Principal{}, ErrUnauthorized
+	}
+	merchant, err := a.keys.BranchMerchant(ctx, claims.Branch)
+	if errors.Is(err, store.ErrNotFound) {
+		return Principal{}, ErrUnauthorized
+	}
+	if err != nil {
+		return Principal{}, fmt.Errorf("authenticate: %w", err)
+	}
+	return Principal{Merchant: merchant, Branch: claims.Branch, Scopes: []string{ScopeMerchant}}, nil
+}

@@ -1,0 +1,123 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"github.com/paysaga/paysaga/api"
+	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/migrations"
+	"github.com/paysaga/paysaga/sagaclient"
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/workflows"
+)
+
+func apiCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "api",
+		Short: "Serve the REST API and the payer's pages",
+		Long: "Serves merchants, payers and banks' callbacks, and delivers the outbox to Temporal. Stateless: run as\n" +
+			"many as you need. It accepts payments while Temporal is down. SIGTERM drains it.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runAPI(c.Context()) },
+	}
+}
+
+func runAPI(ctx context.Context) error {
+	p, err := openParts(ctx, "api")
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	app := api.New(api.Deps{
+		Store:    p.store,
+		Auth:     auth.New(p.store, p.cfg.JWTSecret.Reveal()),
+		Sagas:    &sagas{client: p.temporal, ui: p.cfg.UIURL, namespace: p.cfg.TemporalNamespace},
+		Gateways: banks(p.cfg),
+		Log:      p.log,
+		Metrics:  api.NewMetrics(prometheus.DefaultRegisterer),
+		Ready:    p.ready,
+		Version:  Version,
+
+		PublicURL:      p.cfg.APIURL,
+		TrustedProxies: p.cfg.TrustedProxies,
+		RatePerSecond:  p.cfg.RatePerSecond,
+		RateBurst:      p.cfg.RateBurst,
+		ListPerMinute:  p.cfg.ListPerMinute,
+	})
+	stopDelivery := p.deliver()
+	failed := make(chan error, 1)
+	go func() { failed <- app.Listen(p.cfg.APIAddr) }()
+	p.log.Info("api started", "addr", p.cfg.APIAddr, "version", Version)
+
+	select {
+	case err := <-failed:
+		stopDelivery()
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	// Readiness first, so that a load balancer looks away; then requests in flight, then what they
+	// put into the outbox, then the database (deferred).
+	p.log.Info("api draining")
+	app.Drain()
+	if !p.cfg.Dev() {
+		time.Sleep(lookAway)
+	}
+	shutdown, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	err = app.Shutdown(shutdown)
+	stopDelivery()
+	p.log.Info("api stopped")
+	return wrap("shut down", err)
+}
+
+// lookAway is how long load balancers get to see that this process is not ready.
+const lookAway = 2 * time.Second
+
+// ready says whether the process can serve: the database answers and has the schema of this binary.
+// Temporal may be down: payments are accepted all the same.
+func (p *parts) ready(ctx context.Context) error {
+	var at int64
+	if err := p.db.NewRaw("SELECT max(version_id) FROM goose_db_version WHERE is_applied").Scan(ctx, &at); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	want, err := migrations.Latest()
+	if err != nil {
+		return err
+	}
+	if at != want {
+		return fmt.Errorf("schema is %d, this binary needs %d: run `paysaga migrate`", at, want)
+	}
+	return nil
+}
+
+// sagas asks Temporal what only a saga can answer.
+type sagas struct {
+	client    client.Client
+	ui        string
+	namespace string
+}
+
+// InquirePayment implements api.Sagas.
+func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment, error) {
+	handle, err := s.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID:   workflows.PaymentID(token),
+		UpdateName:   workflows.InquireUpdate,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return "", fmt.Errorf("inquire: %w", err)
+	}
+	var now state.Payment
+	return now, wrap("inquire", handle.Get(ctx, &now))
+}
+
+// PaymentLink implements api.Sagas.
+func (s *sagas) PaymentLink(token string) string {
+	return sagaclient.Link(s.ui, s.namespace, workflows.PaymentID(token))
+}

@@ -1,0 +1,281 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/vault"
+)
+
+func merchantCommand() *cobra.Command {
+	c := &cobra.Command{Use: "merchant", Short: "Create and change merchants, their branches and destination cards"}
+	c.AddCommand(merchantList(), merchantPut(), merchantSwitch("disable", true), merchantSwitch("enable", false), branchAdd(), cardAdd())
+	return c
+}
+
+func merchantList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List merchants", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			merchants, err := s.Merchants(c.Context())
+			if err != nil {
+				return err
+			}
+			t := table(c.OutOrStdout(), "ID", "NAME", "COLLECT WITHIN", "GATEWAYS", "STATE")
+			for _, m := range merchants {
+				state := "enabled"
+				if !m.Enabled() {
+					state = "disabled"
+				}
+				t.row(m.PublicID, m.DisplayName, m.CollectWindow.Duration().String(), strings.Join(m.Gateways, ","), state)
+			}
+			return t.flush()
+		},
+	}
+}
+
+func merchantPut() *cobra.Command {
+	var m store.Merchant
+	var window time.Duration
+	var gateways string
+	c := &cobra.Command{
+		Use:   "put ID",
+		Short: "Create a merchant, or change the one with this id",
+		Example: "  paysaga merchant put bakery --name 'نانوایی سنگک' --gateways asanpardakht,zarinpal\n" +
+			"  paysaga key create bakery",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			m.PublicID, m.CollectWindow, m.Gateways = args[0], store.Seconds(window.Seconds()), nameList(gateways)
+			if _, err := s.PutMerchant(c.Context(), m); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), "merchant", m.PublicID)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&m.DisplayName, "name", "", "name shown to payers")
+	c.Flags().StringVar(&m.BizName, "biz-name", "", "registered business name")
+	c.Flags().StringVar(&m.ImageURL, "image", "", "address of the merchant's image")
+	c.Flags().StringVar(&m.ReturnURL, "return-url", "", "page payers go back to; ?token=… is added")
+	c.Flags().DurationVar(&window, "collect-within", 20*time.Minute, "time from creation in which a paid payment must be collected, at most 20m")
+	c.Flags().StringVar(&gateways, "gateways", "", "banks offered to payers, in this order, comma-separated")
+	_ = c.MarkFlagRequired("gateways")
+	return c
+}
+
+func merchantSwitch(verb string, disabled bool) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " new payments of a merchant; running ones go on", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return s.SetMerchantDisabled(c.Context(), args[0], disabled)
+		},
+	}
+}
+
+func branchAdd() *cobra.Command {
+	var id int64
+	var name string
+	c := &cobra.Command{
+		Use: "branch MERCHANT", Short: "Give a merchant a branch", Example: "  paysaga merchant branch bakery --id 31 --name 'شعبهٔ مرکزی'",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return s.AddBranch(c.Context(), args[0], id, name)
+		},
+	}
+	c.Flags().Int64Var(&id, "id", 0, "number of the branch, as it stands in its tokens")
+	c.Flags().StringVar(&name, "name", "", "name of the branch")
+	_ = c.MarkFlagRequired("id")
+	return c
+}
+
+func cardAdd() *cobra.Command {
+	var bank, holder string
+	c := &cobra.Command{
+		Use:     "card MERCHANT",
+		Short:   "Add a card that payers of a merchant send money to; its number is read from standard input",
+		Example: "  paysaga merchant card bakery --bank saman --holder 'سارا نمونه' < card.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			number, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 100)) // never an argument: those are seen by everybody
+			if err != nil {
+				return fmt.Errorf("read card number: %w", err)
+			}
+			card, err := vault.ParsePAN(strings.TrimSpace(string(number)))
+			if err != nil {
+				return err
+			}
+			v, err := vault.New(cfg.VaultKeys.Reveal())
+			if err != nil {
+				return err
+			}
+			m, err := s.Merchant(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			sealed, err := v.Seal(m.ID, card)
+			if err != nil {
+				return err
+			}
+			if err := s.AddDestinationCard(c.Context(), m.PublicID, sealed, bank, holder); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), "card", card)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&bank, "bank", "", "bank of the card, e.g. saman")
+	c.Flags().StringVar(&holder, "holder", "", "name on the card")
+	_ = c.MarkFlagRequired("bank")
+	_ = c.MarkFlagRequired("holder")
+	return c
+}
+
+func keyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "key", Short: "Create, list and revoke API keys"}
+	c.AddCommand(keyCreate(), keyList(), keyRevoke())
+	return c
+}
+
+func keyCreate() *cobra.Command {
+	var label string
+	var operator bool
+	c := &cobra.Command{
+		Use: "create MERCHANT", Short: "Make an API key and print it; it is shown only now", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			scopes := []string{auth.ScopeMerchant}
+			if operator {
+				scopes = append(scopes, auth.ScopeOperator)
+			}
+			key := store.NewKey()
+			if err := s.PutKey(c.Context(), args[0], key, label, scopes); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), key)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&label, "label", "", "what the key is for")
+	c.Flags().BoolVar(&operator, "operator", false, "the key's holder also sees saga links and may resolve what needs a person")
+	return c
+}
+
+func keyList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list MERCHANT", Short: "List a merchant's keys", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			keys, err := s.Keys(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			t := table(c.OutOrStdout(), "NUMBER", "ENDS IN", "LABEL", "SCOPES", "CREATED (UTC)", "STATE")
+			for _, k := range keys {
+				state := "live"
+				if k.RevokedAt != nil {
+					state = "revoked"
+				}
+				t.row(fmt.Sprint(k.ID), k.Hint, k.Label, strings.Join(k.Scopes, ","), k.CreatedAt.UTC().Format(time.DateTime), state)
+			}
+			return t.flush()
+		},
+	}
+}
+
+func keyRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke NUMBER", Short: "End a key; it is dead within a second", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var id int64
+			if _, err := fmt.Sscan(args[0], &id); err != nil {
+				return fmt.Errorf("%q is not the number of a key; see `paysaga key list`", args[0])
+			}
+			_, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			return s.RevokeKey(c.Context(), id)
+		},
+	}
+}
+
+func tokenCommand() *cobra.Command {
+	var branch int64
+	var life time.Duration
+	c := &cobra.Command{
+		Use: "token", Short: "Print a token that speaks for one branch", Example: "  paysaga token --branch 31", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, s, done, err := openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if _, err := s.BranchMerchant(c.Context(), branch); err != nil {
+				return err
+			}
+			token, err := auth.New(s, cfg.JWTSecret.Reveal()).IssueToken(branch, life)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), token)
+			return nil
+		},
+	}
+	c.Flags().Int64Var(&branch, "branch", 0, "number of the branch")
+	c.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the token lives")
+	_ = c.MarkFlagRequired("branch")
+	return c
+}
+
+// tablePrinter writes aligned columns.
+type tablePrinter struct{ w *tabwriter.Writer }
+
+func table(out io.Writer, columns ...string) *tablePrinter {
+	t := &tablePrinter{tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
+	t.row(columns...)
+	return t
+}
+
+func (t *tablePrinter) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+func (t *tablePrinter) flush() error        { return t.w.Flush() }

@@ -1,0 +1,145 @@
+// Package config reads the environment. It is the only place that does.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is everything a process can be told from outside; .env.example explains each line.
+type Config struct {
+	Env      string     `env:"PAYSAGA_ENV" envDefault:"production"`
+	Home     string     `env:"PAYSAGA_HOME" envDefault:".paysaga"`
+	LogLevel slog.Level `env:"PAYSAGA_LOG_LEVEL" envDefault:"INFO"`
+
+	DatabaseURL  string `env:"DATABASE_URL"`
+	DatabaseRole string `env:"PAYSAGA_DATABASE_ROLE" envDefault:"paysaga_app"`
+	DatabasePool int    `env:"PAYSAGA_DATABASE_POOL" envDefault:"20"`
+
+	TemporalAddress   string `env:"TEMPORAL_ADDRESS"`
+	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"paysaga"`
+	UIURL             string `env:"PAYSAGA_UI_URL" envDefault:"http://127.0.0.1:8233"`
+
+	APIAddr     string `env:"PAYSAGA_API_ADDR" envDefault:"127.0.0.1:8080"`
+	APIURL      string `env:"PAYSAGA_API_URL"`
+	WorkerAddr  string `env:"PAYSAGA_WORKER_ADDR" envDefault:"127.0.0.1:8081"`
+	CodecAddr   string `env:"PAYSAGA_CODEC_ADDR" envDefault:"127.0.0.1:8234"`
+	SandboxAddr string `env:"PAYSAGA_SANDBOX_ADDR" envDefault:"127.0.0.1:8090"`
+	SandboxURL  string `env:"PAYSAGA_SANDBOX_URL"`
+
+	// TrustedProxies may set X-Forwarded-For; empty trusts nobody.
+	TrustedProxies []string `env:"PAYSAGA_TRUSTED_PROXIES"`
+
+	CodecKeys Secret `env:"PAYSAGA_CODEC_KEYS"`
+	VaultKeys Secret `env:"PAYSAGA_VAULT_KEYS"`
+	JWTSecret Secret `env:"PAYSAGA_JWT_SECRET"`
+
+	// RatePerSecond and RateBurst bound one credential; ListPerMinute bounds the payments list.
+	RatePerSecond float64 `env:"PAYSAGA_RATE_PER_SECOND" envDefault:"200"`
+	RateBurst     int     `env:"PAYSAGA_RATE_BURST" envDefault:"400"`
+	ListPerMinute int     `env:"PAYSAGA_LIST_PER_MINUTE" envDefault:"60"`
+
+	// SandboxSessionLife is how long a session at the simulated bank can be paid.
+	SandboxSessionLife time.Duration `env:"PAYSAGA_SANDBOX_SESSION_LIFE" envDefault:"15m"`
+	// AttemptStart is the first invoice number; raise it when a bank has seen lower ones from an earlier system.
+	AttemptStart int64 `env:"PAYSAGA_ATTEMPT_START" envDefault:"1"`
+	// OutboxWorkers is how many deliveries to Temporal one process makes at once.
+	OutboxWorkers int `env:"PAYSAGA_OUTBOX_WORKERS" envDefault:"4"`
+}
+
+// Development-only secrets. They are public, so production refuses them.
+const (
+	devCodecKeys Secret = "dev:cGF5c2FnYS1kZXZlbG9wbWVudC1jb2RlYy1rZXktMSE="
+	devVaultKeys Secret = "dev:cGF5c2FnYS1kZXZlbG9wbWVudC12YXVsdC1rZXktMSE="
+	devJWTSecret Secret = "paysaga-development-jwt-secret-do-not-use"
+)
+
+// Load reads the environment, fills in what follows from other settings and refuses what is unsafe.
+func Load() (Config, error) {
+	cfg, err := env.ParseAs[Config]()
+	if err != nil {
+		return Config{}, fmt.Errorf("read environment: %w", err)
+	}
+	if cfg.APIURL == "" {
+		cfg.APIURL = "http://" + cfg.APIAddr
+	}
+	if cfg.SandboxURL == "" {
+		cfg.SandboxURL = "http://" + cfg.SandboxAddr
+	}
+	cfg.APIURL = strings.TrimRight(cfg.APIURL, "/")
+	cfg.SandboxURL = strings.TrimRight(cfg.SandboxURL, "/")
+	if cfg.Dev() {
+		cfg.CodecKeys = orDefault(cfg.CodecKeys, devCodecKeys)
+		cfg.VaultKeys = orDefault(cfg.VaultKeys, devVaultKeys)
+		cfg.JWTSecret = orDefault(cfg.JWTSecret, devJWTSecret)
+	}
+	return cfg, cfg.check()
+}
+
+// Dev says whether fixtures, the sandbox and public default secrets are allowed.
+func (c Config) Dev() bool { return c.Env == "dev" }
+
+func (c Config) check() error {
+	switch {
+	case c.Env != "dev" && c.Env != "production":
+		return fmt.Errorf("PAYSAGA_ENV is %q; it is dev or production", c.Env)
+	case c.Dev():
+		return nil
+	}
+	var problems []error
+	secrets := []struct {
+		name       string
+		value, dev Secret
+	}{
+		{"PAYSAGA_CODEC_KEYS", c.CodecKeys, devCodecKeys},
+		{"PAYSAGA_VAULT_KEYS", c.VaultKeys, devVaultKeys},
+		{"PAYSAGA_JWT_SECRET", c.JWTSecret, devJWTSecret},
+	}
+	for _, s := range secrets {
+		if s.value == "" || s.value == s.dev {
+			problems = append(problems, fmt.Errorf("%s must be set to a secret of your own in production", s.name))
+		}
+	}
+	if u, err := url.Parse(c.DatabaseURL); err == nil && u.Query().Get("sslmode") == "disable" && !localHost(u.Hostname()) {
+		problems = append(problems, errors.New("DATABASE_URL has sslmode=disable to a host that is not local"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("refusing to start in production: %w", err)
+	}
+	return nil
+}
+
+// localHost: compose networks name the database "postgres" and never leave the host.
+func localHost(host string) bool {
+	return host == "" || host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "postgres"
+}
+
+func orDefault(s, fallback Secret) Secret {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// Secret never shows itself in a log or an error.
+type Secret string
+
+func (Secret) String() string               { return "[secret]" }
+func (Secret) GoString() string             { return "[secret]" }
+func (Secret) LogValue() slog.Value         { return slog.StringValue("[secret]") }
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// Reveal returns the secret's text, for the one place that needs it.
+func (s Secret) Reveal() string { return string(s) }
+
+// Logger writes JSON lines to standard error.
+func (c Config) Logger(process string) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel})).With("process", process)
+}

@@ -1,0 +1,140 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// field is one form field; a slice of them keeps the order in which people read them.
+type field struct{ name, value string }
+
+// call is one request as it is sent and as it is shown.
+type call struct {
+	method string // GET or POST
+	url    string
+	key    string  // Authorization header, when not empty
+	form   []field // a form body …
+	json   any     // … or a JSON body
+}
+
+// curl is the line that does the same by hand.
+func (c call) curl() string {
+	words := []string{"curl"}
+	if c.method == http.MethodPost && c.form == nil && c.json == nil {
+		words = append(words, "-X", "POST")
+	}
+	words = append(words, shellWord(c.url))
+	if c.key != "" {
+		words = append(words, "-H", shellWord("Authorization: "+c.key))
+	}
+	for _, f := range c.form {
+		flag := "-d"
+		if strings.ContainsAny(f.value, "&+%=@") || !isASCII(f.value) {
+			flag = "--data-urlencode"
+		}
+		words = append(words, flag, shellWord(f.name+"="+f.value))
+	}
+	if c.json != nil {
+		words = append(words, "-H", "'Content-Type: application/json'", "-d", shellWord(string(mustJSON(c.json))))
+	}
+	return strings.Join(words, " ")
+}
+
+func (c call) request(ctx context.Context) (*http.Request, error) {
+	var body io.Reader
+	contentType := ""
+	switch {
+	case c.json != nil:
+		body, contentType = bytes.NewReader(mustJSON(c.json)), "application/json"
+	case c.form != nil:
+		values := url.Values{}
+		for _, f := range c.form {
+			values.Add(f.name, f.value)
+		}
+		body, contentType = strings.NewReader(values.Encode()), "application/x-www-form-urlencoded"
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, c.url, body)
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", c.key)
+	}
+	return req, nil
+}
+
+// show prints the call as a line to copy.
+func (w *walker) show(c call) { fmt.Fprintf(w.cfg.Out, "  $ %s\n", c.curl()) }
+
+// answer prints what came back, in short.
+func (w *walker) answer(status int, short string) {
+	fmt.Fprintf(w.cfg.Out, "    %d  %s\n", status, short)
+}
+
+// send does the call quietly and decodes a 2xx answer into out, unless out is nil.
+func (w *walker) send(ctx context.Context, c call, out any) (status int, err error) {
+	req, err := c.request(ctx)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return 0, err // names the method and the URL itself
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return resp.StatusCode, fmt.Errorf("%s %s: read the answer: %w", c.method, c.url, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return resp.StatusCode, fmt.Errorf("%s %s answered %d: %s", c.method, c.url, resp.StatusCode, shorten(string(body)))
+	}
+	if out == nil {
+		return resp.StatusCode, nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return resp.StatusCode, fmt.Errorf("%s %s answered no JSON: %s", c.method, c.url, shorten(string(body)))
+	}
+	return resp.StatusCode, nil
+}
+
+// shellWord quotes a word where a shell needs it.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 126 })
+}
+
+func shorten(s string) string {
+	const most = 200
+	runes := []rune(strings.Join(strings.Fields(s), " "))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}
+
+// mustJSON encodes the package's own literals, which always encode.
+func mustJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return []byte("{}")
+	}
+	return data
+}

@@ -1,0 +1,194 @@
+// Package dispatch delivers outbox rows to Temporal. It is the only place that starts a saga.
+//
+// A delivery is safe to repeat: a saga's id is fixed and never reused, and signals carry the id of
+// their event. So a row is removed only after Temporal has taken it, and a crash in between delivers
+// it twice.
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/workflows"
+)
+
+const (
+	batch    = 16               // rows claimed at once
+	poll     = time.Second      // catches what a crash or a lost notification left behind
+	delivery = 10 * time.Second // one batch; the rows are locked that long at most
+)
+
+// Temporal is what a dispatcher needs of the client.
+type Temporal interface {
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+	SignalWorkflow(ctx context.Context, workflowID, runID, signal string, arg any) error
+	DescribeWorkflow(ctx context.Context, workflowID, runID string) (*client.WorkflowExecutionDescription, error)
+}
+
+// Dispatcher delivers the outbox. Any number of them may run, in any number of processes.
+type Dispatcher struct {
+	store    *store.Store
+	temporal Temporal
+	log      *slog.Logger
+	workers  int // deliveries at once
+	work     chan struct{}
+}
+
+// New returns a dispatcher that makes `workers` deliveries at once.
+func New(temporal Temporal, workers int, log *slog.Logger) *Dispatcher {
+	return &Dispatcher{temporal: temporal, log: log, workers: workers, work: make(chan struct{}, 1)}
+}
+
+// Use sets the store; the store in turn kicks this dispatcher, so one of them comes first.
+func (d *Dispatcher) Use(s *store.Store) { d.store = s }
+
+// Kick says that the outbox has work. It never blocks.
+func (d *Dispatcher) Kick() {
+	select {
+	case d.work <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until ctx ends. A batch that was claimed is finished first.
+func (d *Dispatcher) Run(ctx context.Context) {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		more := d.deliverBatch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.work:
+		case <-tick.C:
+		}
+	}
+}
+
+// deliverBatch says whether there may be more to deliver at once.
+func (d *Dispatcher) deliverBatch(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), delivery)
+	defer cancel()
+	failed := 0
+	claimed, err := d.store.DeliverOutbox(ctx, batch, func(ctx context.Context, rows []store.Delivery) []store.Undelivered {
+		undelivered := d.deliverAll(ctx, rows)
+		failed = len(undelivered)
+		return undelivered
+	})
+	if err != nil {
+		d.log.Warn("outbox not delivered", "error", err)
+		return false
+	}
+	return claimed > failed
+}
+
+func (d *Dispatcher) deliverAll(ctx context.Context, rows []store.Delivery) []store.Undelivered {
+	errs := make([]error, len(rows))
+	var group errgroup.Group
+	group.SetLimit(d.workers)
+	for i, row := range rows {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, delivery/2)
+			defer cancel()
+			errs[i] = d.deliver(ctx, row)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are per row
+	var failed []store.Undelivered
+	for i, err := range errs {
+		if err != nil {
+			d.log.Warn("delivery failed", "saga", rows[i].Saga+"/"+rows[i].Ref, "message", rows[i].Message, "tries", rows[i].Tries+1, "error", err)
+			failed = append(failed, store.Undelivered{ID: rows[i].ID, Tries: rows[i].Tries, Err: err})
+		}
+	}
+	return failed
+}
+
+func (d *Dispatcher) deliver(ctx context.Context, row store.Delivery) error {
+	if row.Message == store.Start {
+		return d.start(ctx, row)
+	}
+	id, err := sagaID(row)
+	if err != nil {
+		return err
+	}
+	err = d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		return d.afterEnd(ctx, id, row)
+	}
+	return err
+}
+
+// afterEnd accepts a signal to a saga that has ended: it ended on rows that were already final, so
+// the fact changes nothing. A saga that was never there is another matter: the row stays and alerts.
+func (d *Dispatcher) afterEnd(ctx context.Context, id string, row store.Delivery) error {
+	description, err := d.temporal.DescribeWorkflow(ctx, id, "")
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", row.Message, err)
+	}
+	if description.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return fmt.Errorf("signal %s: not taken by a running saga", row.Message)
+	}
+	d.log.Info("signal after the saga's end", "saga", id, "message", row.Message)
+	return nil
+}
+
+func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
+	switch row.Saga {
+	case "payment":
+		return startSaga[workflows.PaymentInput](ctx, d, row, workflows.PaymentName)
+	}
+	return fmt.Errorf("no saga is called %q", row.Saga)
+}
+
+// starter is what a saga's input tells about itself.
+type starter interface {
+	Summary() string
+	Options() client.StartWorkflowOptions
+}
+
+func startSaga[In starter](ctx context.Context, d *Dispatcher, row store.Delivery, name string) error {
+	var in In
+	if err := json.Unmarshal(row.Payload, &in); err != nil {
+		return fmt.Errorf("outbox payload: %w", err)
+	}
+	options := in.Options()
+	options.StaticSummary = in.Summary()
+	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	_, err := d.temporal.ExecuteWorkflow(ctx, options, name, in)
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &started) {
+		return nil // an earlier delivery arrived
+	}
+	return err
+}
+
+func sagaID(row store.Delivery) (string, error) {
+	switch row.Saga {
+	case "payment":
+		return workflows.PaymentID(row.Ref), nil
+	}
+	return "", fmt.Errorf("no saga is called %q", row.Saga)
+}

@@ -1,0 +1,154 @@
+// Package sandbox is the simulated world outside: banks with their pages, and a payer. They are real
+// HTTP servers with a switch for every failure, and keep their own book on disk, so that what this
+// system believes can be compared with what happened.
+package sandbox
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed assets templates
+var files embed.FS
+
+// Config says where the sandbox is and how its banks behave.
+type Config struct {
+	Book        string        // path of the book, a file of JSON lines; made when missing
+	PublicURL   string        // the sandbox's own address, as browsers see it
+	APIURL      string        // the address of pay links and callbacks
+	SessionLife time.Duration // how long a payer may stay at the bank; default 15 min
+	AutoReverse time.Duration // after which unverified money goes back; default 30 min
+	Logger      *slog.Logger
+	Now         func() time.Time // the bank's clock; default time.Now
+}
+
+// Server is the sandbox as a handler.
+type Server struct {
+	book     *book
+	calls    callLog
+	rules    ruleBox
+	pages    *pages
+	payer    *payer
+	callback *http.Client
+	public   *url.URL
+	api      *url.URL
+	log      *slog.Logger
+	mux      *http.ServeMux
+
+	closing context.Context
+	release context.CancelFunc
+	running sync.WaitGroup // callbacks and payers under way
+}
+
+// New opens the book and returns the sandbox.
+func New(c Config) (*Server, error) {
+	public, err := origin(c.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: public URL: %w", err)
+	}
+	api, err := origin(c.APIURL)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: API URL: %w", err)
+	}
+	pages, err := parsePages()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	book, err := openBook(c.Book, orElse(c.SessionLife, 15*time.Minute), orElse(c.AutoReverse, 30*time.Minute),
+		func() time.Time { return now().UTC().Round(0) })
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	log := c.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+
+	s := &Server{book: book, pages: pages, public: public, api: api, log: log, mux: http.NewServeMux()}
+	s.closing, s.release = context.WithCancel(context.Background())
+	client := newBrowserClient()
+	s.payer = &payer{client: client, api: api, bank: public, lateWait: defaultLateWait}
+	s.callback = client
+	s.routes()
+	return s, nil
+}
+
+func (s *Server) routes() {
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	s.mux.HandleFunc("GET /{$}", s.bookPage)
+	s.mux.HandleFunc("GET /book", s.getBook)
+	s.mux.HandleFunc("GET /rules", s.getRules)
+	s.mux.HandleFunc("PUT /rules", s.putRules)
+	s.mux.HandleFunc("POST /payer", s.postPayer)
+	s.mux.Handle("GET /assets/", assets())
+
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Token", s.token)
+	s.mux.HandleFunc("GET /bank/{bank}/v1/TranResult", s.tranResult)
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Verify", s.transaction(opVerify))
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Settlement", s.transaction(opSettle))
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Reverse", s.transaction(opReverse))
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Cancel", s.transaction(opCancel))
+	s.mux.HandleFunc("POST /bank/{bank}/v1/Refund", s.transaction(opRefund))
+
+	s.mux.HandleFunc("POST /bank/{bank}/pay", s.bankPage)
+	s.mux.HandleFunc("POST /bank/{bank}/press", s.press)
+	s.mux.HandleFunc("GET /bank/{bank}/return", s.returnPage)
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Release lets go of held calls and sends payers under way home. For http.Server.RegisterOnShutdown.
+func (s *Server) Release() { s.release() }
+
+// Close releases, waits for what is under way and closes the book. Stop serving first.
+func (s *Server) Close() error {
+	s.release()
+	s.running.Wait()
+	return s.book.close()
+}
+
+// origin reads an absolute http(s) address and keeps its scheme and host.
+func origin(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%q is not an absolute http(s) address", raw)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+const maxBody = 64 << 10
+
+// readBody reads a request's whole body, or answers 413 or 400.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		writeError(w, http.StatusRequestEntityTooLarge, "body unreadable or larger than 64 KiB")
+		return nil, false
+	}
+	return body, true
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client left; nobody to tell
+}
+
+func writeError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, map[string]string{"error": message})
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/paysaga/paysaga/money"
+	"github.com/paysaga/paysaga/state"
+)
+
+// Breach is a row that breaks an invariant.
+type Breach struct {
+	Invariant string
+	Subject   string `bun:"subject"`
+}
+
+// invariant is one truth about the books. Its query returns a subject for each row that breaks it.
+// Queries that look at work in progress leave it the grace of ? seconds.
+type invariant struct {
+	name, query string
+	graces      int // how many times the query names the grace
+}
+
+var invariants = []invariant{
+	{name: "a balance equals the sum of its transfers", query: `
+		WITH moves AS (
+			SELECT credit_account AS account, amount FROM ledger_transfers
+			UNION ALL SELECT debit_account, -amount FROM ledger_transfers
+		), sums AS (
+			SELECT account, sum(amount) AS total FROM moves WHERE account LIKE 'merchant/%' GROUP BY account
+		)
+		SELECT coalesce(s.account, b.account) AS subject FROM sums s FULL JOIN ledger_balances b ON b.account = s.account
+		WHERE coalesce(s.total, 0) <> coalesce(b.balance, 0)`},
+	{name: "money held for a merchant is the money of undecided attempts", query: `
+		SELECT 'merchant/' || m.id || '/held' AS subject FROM merchants m
+		LEFT JOIN ledger_balances b ON b.account = 'merchant/' || m.id || '/held'
+		WHERE coalesce(b.balance, 0) <> (
+			SELECT coalesce(sum(a.amount), 0) FROM attempts a JOIN payments p ON p.id = a.payment_id
+			WHERE p.merchant_id = m.id AND a.state IN ('paid', 'refunding') AND NOT (p.state = 'collected' AND p.attempt_id = a.id))`},
+	{name: "a paid attempt is booked once, with its amount", query: `
+		SELECT 'attempt ' || a.id AS subject FROM attempts a
+		LEFT JOIN ledger_transfers l ON l.ref = 'attempt/' || a.id || '/paid'
+		WHERE (a.state IN ('paid', 'settled', 'refunding', 'refunded')) <> (l.id IS NOT NULL) OR l.amount <> a.amount`},
+	{name: "a refunded attempt, and no other, gave its amount back", query: `
+		SELECT 'attempt ' || a.id AS subject FROM attempts a
+		LEFT JOIN ledger_transfers l ON l.ref = 'attempt/' || a.id || '/refunded'
+		WHERE (a.state = 'refunded') <> (l.id IS NOT NULL) OR l.amount <> a.amount`},
+	{name: "a collected payment, and no other, reached the merchant with its amount", query: `
+		SELECT 'payment ' || p.token AS subject FROM payments p
+		LEFT JOIN ledger_transfers l ON l.ref = 'payment/' || p.id || '/collected'
+		WHERE (p.state = 'collected') <> (l.id IS NOT NULL) OR l.amount <> p.amount + p.tip`},
+	{name: "a payment and the attempt that serves it agree", query: `
+		SELECT 'payment ' || p.token AS subject FROM payments p JOIN attempts a ON a.id = p.attempt_id
+		WHERE a.payment_id <> p.id OR a.amount <> p.amount + p.tip OR a.gateway <> p.method OR a.rrn <> p.rrn
+		   OR (p.state, a.state) NOT IN (('paid', 'paid'), ('collected', 'paid'), ('collected', 'settled'),
+		                                 ('refunding', 'refunding'), ('refunded', 'refunded'))`},
+	{name: "at most one attempt's money stays with a payment", query: `
+		SELECT 'payment ' || p.token AS subject FROM payments p
+		JOIN attempts a ON a.payment_id = p.id AND a.state IN ('paid', 'settled') AND a.id IS DISTINCT FROM p.attempt_id`},
+	{name: "nothing is undecided past its deadline", graces: 2, query: `
+		SELECT 'payment ' || p.token || ' (' || p.state || ')' AS subject FROM payments p
+		WHERE p.needs_attention IS NULL AND (
+			(p.state IN ('paid', 'refunding') AND p.collect_by < now() - make_interval(secs => ?))
+			OR (p.state = 'pending' AND p.collect_by < now() - make_interval(secs => ?)
+			    AND NOT EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.state = 'open' AND a.final_at > now())))`},
+	{name: "every attempt ends", graces: 2, query: `
+		SELECT 'attempt ' || a.id || ' (' || a.state || ')' AS subject FROM attempts a JOIN payments p ON p.id = a.payment_id
+		WHERE p.needs_attention IS NULL AND (
+			(a.state = 'open' AND greatest(a.final_at, p.collect_by) < now() - make_interval(secs => ?))
+			OR (a.state IN ('paid', 'refunding') AND p.state <> 'paid'
+			    AND greatest(a.paid_at, least(p.collect_by, coalesce(p.collected_at, p.collect_by))) < now() - make_interval(secs => ?)))`},
+	{name: "the outbox is empty when all is quiet", graces: 1, query: `
+		SELECT saga || '/' || ref || ' ' || message AS subject FROM outbox WHERE created_at < now() - make_interval(secs => ?)`},
+}
+
+// Audit checks every invariant. Work in progress may be as old as grace, in seconds.
+func (s *Store) Audit(ctx context.Context, grace float64) ([]Breach, error) {
+	var breaches []Breach
+	for _, i := range invariants {
+		args := make([]any, i.graces)
+		for n := range args {
+			args[n] = grace
+		}
+		var found []Breach
+		if err := s.db.NewRaw(i.query+` LIMIT 50`, args...).Scan(ctx, &found); err != nil {
+			return nil, fmt.Errorf("invariant %q: %w", i.name, err)
+		}
+		for _, b := range found {
+			breaches = append(breaches, Breach{Invariant: i.name, Subject: b.Subject})
+		}
+	}
+	return breaches, nil
+}
+
+// Invariants is how many truths Audit checks.
+func Invariants() int { return len(invariants) }
+
+// AttemptInBooks is an attempt as a bank's book is compared with it.
+type AttemptInBooks struct {
+	ID      int64         `bun:"id"`
+	Gateway string        `bun:"gateway"`
+	Amount  money.Rial    `bun:"amount"`
+	State   state.Attempt `bun:"state"`
+	Error   *string       `bun:"error"`
+}
+
+// AttemptsInBooks reads every attempt at the given gateways.
+func (s *Store) AttemptsInBooks(ctx context.Context, gateways []string) ([]AttemptInBooks, error) {
+	var list []AttemptInBooks
+	err := s.db.NewRaw(`SELECT id, gateway, amount, state, error FROM attempts WHERE gateway IN (?) ORDER BY id`, bun.In(gateways)).Scan(ctx, &list)
+	if err != nil {
+		return nil, fmt.Errorf("attempts in books: %w", err)
+	}
+	return list, nil
+}
+
+// EndedPayments maps the tokens of ended payments to their states.
+func (s *Store) EndedPayments(ctx context.Context) (map[string]state.Payment, error) {
+	var rows []struct {
+		Token string        `bun:"token"`
+		State state.Payment `bun:"state"`
+	}
+	err := s.db.NewRaw(`SELECT token, state FROM payments WHERE state IN ('collected', 'refunded', 'expired', 'failed')`).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("ended payments: %w", err)
+	}
+	ended := make(map[string]state.Payment, len(rows))
+	for _, r := range rows {
+		ended[r.Token] = r.State
+	}
+	return ended, nil
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/uptrace/bun"
+)
+
+var (
+	// ErrKeyReused means that the idempotency key stands for another request.
+	ErrKeyReused = errors.New("idempotency key was used with another request")
+	// ErrInFlight means that the twin of a request is still being answered.
+	ErrInFlight = errors.New("a request with this idempotency key is in progress")
+)
+
+// IdempotencyKey names one request of a merchant.
+type IdempotencyKey struct {
+	MerchantID  int64
+	Route       string
+	Key         string
+	Fingerprint [32]byte // SHA-256 of the request as read
+}
+
+// Answer is what a request was answered.
+type Answer struct {
+	Status   int    `bun:"status"`
+	Body     []byte `bun:"body"`
+	Replayed bool   `bun:"-"`
+}
+
+// CreatePaymentOnce creates a payment under an idempotency key; answer makes the response from its
+// token. The same request again gets the stored answer; its twin in flight waits for it.
+func (s *Store) CreatePaymentOnce(ctx context.Context, key IdempotencyKey, in NewPayment, answer func(token string) Answer) (Answer, error) {
+	return s.once(ctx, key, func(ctx context.Context, tx bun.Tx) (Answer, error) {
+		token, err := createPayment(ctx, tx, in)
+		return answer(token), err
+	})
+}
+
+// once stores the answer in the transaction of the command that it answers. The insert comes first:
+// a twin waits there, on the primary key, until this transaction ends.
+func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(context.Context, bun.Tx) (Answer, error)) (Answer, error) {
+	var out Answer
+	err := s.inTx(ctx, "idempotent command", func(ctx context.Context, tx bun.Tx) error {
+		var inserted int
+		err := one(ctx, tx, "idempotency key", &inserted, `
+			WITH i AS (
+				INSERT INTO idempotency_keys (merchant_id, route, key, fingerprint, status, body)
+				VALUES (?, ?, ?, ?, 0, '') ON CONFLICT DO NOTHING RETURNING 1
+			)
+			SELECT count(*) FROM i`, key.MerchantID, key.Route, key.Key, key.Fingerprint[:])
+		if err != nil {
+			return err
+		}
+		if inserted == 0 {
+			out, err = replay(ctx, tx, key)
+			return err
+		}
+		if out, err = command(ctx, tx); err != nil {
+			return err
+		}
+		_, err = tx.NewRaw(`UPDATE idempotency_keys SET status = ?, body = ? WHERE merchant_id = ? AND route = ? AND key = ?`,
+			out.Status, out.Body, key.MerchantID, key.Route, key.Key).Exec(ctx)
+		return err
+	})
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "55P03": // lock_timeout: the twin takes too long
+		return Answer{}, ErrInFlight
+	case err != nil:
+		return Answer{}, err
+	}
+	if !out.Replayed {
+		s.kick()
+	}
+	return out, nil
+}
+
+func replay(ctx context.Context, tx bun.Tx, key IdempotencyKey) (Answer, error) {
+	var row struct {
+		Answer      `bun:"embed:"`
+		Fingerprint []byte `bun:"fingerprint"`
+	}
+	err := one(ctx, tx, "stored answer", &row, `
+		SELECT fingerprint, status, body FROM idempotency_keys WHERE merchant_id = ? AND route = ? AND key = ?`,
+		key.MerchantID, key.Route, key.Key)
+	if err != nil {
+		return Answer{}, fmt.Errorf("replay: %w", err)
+	}
+	if [32]byte(row.Fingerprint) != key.Fingerprint {
+		return Answer{}, ErrKeyReused
+	}
+	row.Replayed = true
+	return row.Answer, nil
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Start is the outbox message that starts a saga; every other message is a signal's name.
+const Start = "start"
+
+// Delivery is one outbox row on its way to Temporal.
+type Delivery struct {
+	ID      int64           `bun:"id"`
+	Saga    string          `bun:"saga"`
+	Ref     string          `bun:"ref"`
+	Message string          `bun:"message"`
+	Payload json.RawMessage `bun:"payload"`
+	Tries   int             `bun:"tries"`
+}
+
+// Undelivered is a delivery that Temporal did not take.
+type Undelivered struct {
+	ID    int64
+	Tries int
+	Err   error
+}
+
+// DeliverOutbox claims up to `batch` rows, hands them to deliver and removes those that it does not
+// give back. Only the oldest row of a saga is claimed, so a saga hears everything in order; rows that
+// another process is delivering are skipped. It answers how many rows it claimed.
+func (s *Store) DeliverOutbox(ctx context.Context, batch int, deliver func(context.Context, []Delivery) []Undelivered) (int, error) {
+	claimed := 0
+	err := s.inTx(ctx, "deliver outbox", func(ctx context.Context, tx bun.Tx) error {
+		var rows []Delivery
+		err := tx.NewRaw(`
+			SELECT id, saga, ref, message, payload, tries FROM outbox o
+			WHERE next_try_at <= now()
+			  AND NOT EXISTS (SELECT FROM outbox w WHERE w.saga = o.saga AND w.ref = o.ref AND w.id < o.id)
+			ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED`, batch).Scan(ctx, &rows)
+		if err != nil {
+			return fmt.Errorf("claim: %w", err)
+		}
+		if claimed = len(rows); claimed == 0 {
+			return nil
+		}
+		failed := deliver(ctx, rows)
+		if err := removeDelivered(ctx, tx, rows, failed); err != nil {
+			return err
+		}
+		for _, f := range failed {
+			if err := postpone(ctx, tx, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return claimed, err
+}
+
+func removeDelivered(ctx context.Context, tx bun.Tx, rows []Delivery, failed []Undelivered) error {
+	stays := make(map[int64]bool, len(failed))
+	for _, f := range failed {
+		stays[f.ID] = true
+	}
+	done := make([]int64, 0, len(rows))
+	for _, r := range rows {
+		if !stays[r.ID] {
+			done = append(done, r.ID)
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	if _, err := tx.NewRaw(`DELETE FROM outbox WHERE id IN (?)`, bun.In(done)).Exec(ctx); err != nil {
+		return fmt.Errorf("remove delivered: %w", err)
+	}
+	return nil
+}
+
+// postpone backs off from 100 ms to 30 s and keeps the reason where an operator finds it.
+func postpone(ctx context.Context, tx bun.Tx, f Undelivered) error {
+	wait := min(100*time.Millisecond<<min(f.Tries, 10), 30*time.Second)
+	_, err := tx.NewRaw(`
+		UPDATE outbox SET tries = tries + 1, last_error = left(?, 500), next_try_at = now() + make_interval(secs => ?)
+		WHERE id = ?`, f.Err.Error(), wait.Seconds(), f.ID).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("postpone: %w", err)
+	}
+	return nil
+}
+
+// OutboxState is what metrics and readiness say of the outbox.
+type OutboxState struct {
+	Rows   int64   `bun:"rows"`
+	Oldest float64 `bun:"oldest"` // seconds
+	Stuck  int64   `bun:"stuck"`  // rows that have waited longer than a minute
+}
+
+// Outbox measures the outbox.
+func (s *Store) Outbox(ctx context.Context) (OutboxState, error) {
+	var o OutboxState
+	return o, s.one(ctx, "outbox", &o, `
+		SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest,
+		       count(*) FILTER (WHERE created_at < now() - interval '1 minute') AS stuck
+		FROM outbox`)
+}
+
+// AttentionCount is how many payments wait for a person.
+func (s *Store) AttentionCount(ctx context.Context) (int64, error) {
+	var n int64
+	return n, s.one(ctx, "attention", &n, `SELECT count(*) FROM payments WHERE needs_attention IS NOT NULL`)
+}

@@ -1,0 +1,322 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/paysaga/paysaga/state"
+)
+
+// ErrReceiptSpent means that the bank's transaction already paid another attempt.
+var ErrReceiptSpent = errors.New("the bank's receipt was already used")
+
+// Receipt is the bank's word that an attempt's money is there.
+type Receipt struct {
+	AttemptID int64  `json:"attempt_id"`
+	BankTran  string `json:"bank_tran"`
+	RRN       string `json:"rrn"`
+	Card      string `json:"card"` // masked
+}
+
+// Standing is where an attempt and its payment stand after a command.
+type Standing struct {
+	Payment state.Payment `bun:"payment" json:"payment"`
+	Attempt state.Attempt `bun:"attempt" json:"attempt"`
+	// Serves says that this attempt's money pays the payment. Money that does not goes back.
+	Serves bool `bun:"serves" json:"serves"`
+}
+
+// AttemptPaid books verified money and decides, on the database clock, what it is for: the payment
+// (paid, or collected at once with auto_collect), or the way back, because the deadline has passed
+// or another attempt already paid.
+func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
+	var at Standing
+	err := s.one(ctx, "attempt paid", &at, `
+		WITH a AS (
+			SELECT a.id, a.payment_id, a.amount, a.tip, a.gateway, p.merchant_id, p.state AS payment_state,
+			       CASE WHEN p.state <> 'pending'    THEN 'surplus'
+			            WHEN now() >= p.collect_by   THEN 'late'
+			            WHEN p.auto_collect          THEN 'collected'
+			            ELSE 'paid' END AS decision
+			FROM attempts a JOIN payments p ON p.id = a.payment_id
+			WHERE a.id = ? AND a.state IN (?)
+			FOR NO KEY UPDATE
+		), d AS (
+			SELECT *, CASE WHEN decision IN ('paid', 'collected') THEN 'paid' ELSE 'refunding' END AS attempt,
+			       CASE decision WHEN 'surplus' THEN payment_state WHEN 'late' THEN 'refunding' ELSE decision END AS payment
+			FROM a
+		), t AS (
+			UPDATE attempts t SET state = d.attempt, bank_tran = ?, rrn = ?, card = ?, paid_at = now(), checked_at = now(), error = NULL
+			FROM d WHERE t.id = d.id
+		), p AS (
+			UPDATE payments p SET state = d.payment, attempt_id = d.id, tip = d.tip, method = d.gateway, rrn = ?, paid_at = now(),
+				collected_at = CASE d.decision WHEN 'collected' THEN now() END,
+				state_error = CASE WHEN d.decision = 'late' THEN coalesce(CASE WHEN p.cancelled_at IS NOT NULL THEN 'cancelled' END, 'late') END
+			FROM d WHERE p.id = d.payment_id AND d.decision <> 'surplus'
+		), l AS (
+			INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref)
+			SELECT 'bank/' || gateway, 'merchant/' || merchant_id || '/held', amount, 'attempt/' || id || '/paid' FROM d
+			UNION ALL
+			SELECT 'merchant/' || merchant_id || '/held', 'merchant/' || merchant_id || '/available', amount, 'payment/' || payment_id || '/collected'
+			FROM d WHERE decision = 'collected'
+		), e AS (
+			INSERT INTO payment_events (payment_id, attempt_id, kind, note)
+			SELECT payment_id, id, 'paid', '' FROM d
+			UNION ALL
+			SELECT payment_id, id, CASE decision WHEN 'collected' THEN 'collected' ELSE 'refunding' END, decision
+			FROM d WHERE decision <> 'paid'
+		)
+		SELECT payment, attempt, decision <> 'surplus' AS serves FROM d`,
+		r.AttemptID, bun.In(texts(state.Attempts.Into(state.AttemptPaid))), r.BankTran, r.RRN, r.Card, r.RRN)
+	switch {
+	case violates(err, "attempts_receipt"):
+		return Standing{}, ErrReceiptSpent
+	case errors.Is(err, ErrNotFound):
+		return s.Standing(ctx, r.AttemptID)
+	}
+	return at, err
+}
+
+// Standing reads where an attempt and its payment stand.
+func (s *Store) Standing(ctx context.Context, attemptID int64) (Standing, error) {
+	var at Standing
+	return at, s.one(ctx, "attempt", &at, `
+		SELECT p.state AS payment, a.state AS attempt, p.attempt_id IS NOT DISTINCT FROM a.id AS serves
+		FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = ?`, attemptID)
+}
+
+// Deadline is what the deadline found.
+type Deadline struct {
+	Payment state.Payment `json:"payment"`
+	Due     bool          `json:"due"`  // false: the database clock has not reached the deadline
+	Open    []Visit       `json:"open"` // attempts that the bank may still say "paid" to
+}
+
+// AtDeadline closes a payment's door. Paid money that was not collected starts on its way back; a
+// payment with no money ends, unless the bank may still have it. Before the deadline it changes nothing.
+func (s *Store) AtDeadline(ctx context.Context, paymentID int64) (Deadline, error) {
+	var out Deadline
+	return out, s.inTx(ctx, "deadline", func(ctx context.Context, tx bun.Tx) error {
+		var p struct {
+			State state.Payment `bun:"state"`
+			Due   bool          `bun:"due"`
+		}
+		// Statements after this lock see every attempt that was opened before it.
+		err := one(ctx, tx, "payment", &p, `SELECT state, now() >= collect_by AS due FROM payments WHERE id = ? FOR NO KEY UPDATE`, paymentID)
+		if err != nil {
+			return err
+		}
+		out = Deadline{Payment: p.State, Due: p.Due}
+		switch {
+		case !p.Due:
+			return nil
+		case p.State == state.PaymentPaid:
+			out.Payment = state.PaymentRefunding
+			return refundUncollected(ctx, tx, paymentID)
+		case p.State == state.PaymentPending:
+			out.Payment, out.Open, err = endUnpaid(ctx, tx, paymentID)
+			return err
+		}
+		return nil
+	})
+}
+
+func refundUncollected(ctx context.Context, tx bun.Tx, paymentID int64) error {
+	var id int64
+	return one(ctx, tx, "refund uncollected", &id, `
+		WITH p AS (
+			UPDATE payments SET state = 'refunding', state_error = 'not_collected' WHERE id = ? AND state IN (?) RETURNING id, attempt_id
+		), a AS (
+			UPDATE attempts a SET state = 'refunding' FROM p WHERE a.id = p.attempt_id AND a.state IN (?)
+		)
+		INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT id, attempt_id, 'refunding', 'deadline' FROM p RETURNING id`,
+		paymentID, bun.In(texts(state.Payments.Into(state.PaymentRefunding))), bun.In(texts(state.Attempts.Into(state.AttemptRefunding))))
+}
+
+func endUnpaid(ctx context.Context, tx bun.Tx, paymentID int64) (state.Payment, []Visit, error) {
+	// An attempt without a session was never shown to the payer, and the door is closed now.
+	_, err := tx.NewRaw(`UPDATE attempts SET state = 'failed', error = 'no_session', ended_at = now() WHERE payment_id = ? AND state = 'created'`, paymentID).Exec(ctx)
+	if err != nil {
+		return "", nil, fmt.Errorf("close unopened attempts: %w", err)
+	}
+	open, err := openVisits(ctx, tx, paymentID)
+	if err != nil || len(open) > 0 {
+		return state.PaymentPending, open, err
+	}
+	var end state.Payment
+	err = one(ctx, tx, "end unpaid", &end, `
+		WITH p AS (
+			UPDATE payments p SET
+				state = CASE WHEN cancelled_at IS NOT NULL OR EXISTS (SELECT FROM attempts WHERE payment_id = p.id) THEN 'failed' ELSE 'expired' END,
+				state_error = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled' ELSE coalesce(state_error, 'expired') END
+			WHERE id = ? AND state = 'pending' RETURNING id, state, state_error
+		), e AS (
+			INSERT INTO payment_events (payment_id, kind, note) SELECT id, state, state_error FROM p
+		)
+		SELECT state FROM p`, paymentID)
+	return end, nil, err
+}
+
+// AttemptSettled records that the bank took the settlement of collected money.
+func (s *Store) AttemptSettled(ctx context.Context, attemptID int64) (Aftermath, error) {
+	if err := attemptSettled(ctx, s.db, attemptID, ""); err != nil {
+		return Aftermath{}, err
+	}
+	return s.Aftermath(ctx, attemptID)
+}
+
+func attemptSettled(ctx context.Context, db bun.IDB, attemptID int64, note string) error {
+	var n int
+	return one(ctx, db, "attempt settled", &n, `
+		WITH a AS (
+			UPDATE attempts a SET state = 'settled', ended_at = now() FROM payments p
+			WHERE a.id = ? AND a.state IN (?) AND p.id = a.payment_id AND p.attempt_id = a.id AND p.state = 'collected'
+			RETURNING a.id, a.payment_id
+		), e AS (
+			INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT payment_id, id, 'settled', ? FROM a
+		)
+		SELECT count(*) FROM a`,
+		attemptID, bun.In(texts(state.Attempts.Into(state.AttemptSettled))), note)
+}
+
+// AttemptRefunded records that the bank gave the money back, and which way.
+func (s *Store) AttemptRefunded(ctx context.Context, attemptID int64, how string) (Aftermath, error) {
+	if err := attemptRefunded(ctx, s.db, attemptID, how, ""); err != nil {
+		return Aftermath{}, err
+	}
+	return s.Aftermath(ctx, attemptID)
+}
+
+func attemptRefunded(ctx context.Context, db bun.IDB, attemptID int64, how, note string) error {
+	var n int
+	return one(ctx, db, "attempt refunded", &n, `
+		WITH a AS (
+			UPDATE attempts SET state = 'refunded', undone = ?, ended_at = now() WHERE id = ? AND state IN (?)
+			RETURNING id, payment_id, amount, gateway
+		), p AS (
+			UPDATE payments p SET state = 'refunded' FROM a
+			WHERE p.id = a.payment_id AND p.attempt_id = a.id AND p.state IN (?)
+		), l AS (
+			INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref)
+			SELECT 'merchant/' || q.merchant_id || '/held', 'bank/' || a.gateway, a.amount, 'attempt/' || a.id || '/refunded'
+			FROM a JOIN payments q ON q.id = a.payment_id
+		), e AS (
+			INSERT INTO payment_events (payment_id, attempt_id, kind, note)
+			SELECT payment_id, id, 'refunded', concat_ws(' ', ?::text, nullif(?, '')) FROM a
+		)
+		SELECT count(*) FROM a`,
+		how, attemptID, bun.In(texts(state.Attempts.Into(state.AttemptRefunded))),
+		bun.In(texts(state.Payments.Into(state.PaymentRefunded))), how, note)
+}
+
+// Aftermath is what is left of a payment when one of its attempts has ended.
+type Aftermath struct {
+	Payment state.Payment `json:"payment"`
+	Open    []Visit       `json:"open"` // other attempts that the bank may still say "paid" to
+}
+
+// Aftermath reads the state of an attempt's payment and its open attempts.
+func (s *Store) Aftermath(ctx context.Context, attemptID int64) (Aftermath, error) {
+	var rows []struct {
+		Payment state.Payment `bun:"payment"`
+		Open    *int64        `bun:"open"`
+		Visit   `bun:"embed:"`
+	}
+	err := s.db.NewRaw(`
+		SELECT p.state AS payment, o.id AS open, o.id, o.gateway, o.amount, o.bank_token, o.final_at, o.callback
+		FROM attempts a JOIN payments p ON p.id = a.payment_id
+		LEFT JOIN attempts o ON o.payment_id = p.id AND o.state = 'open'
+		WHERE a.id = ? ORDER BY o.id`, attemptID).Scan(ctx, &rows)
+	if err != nil {
+		return Aftermath{}, fmt.Errorf("aftermath: %w", err)
+	}
+	if len(rows) == 0 {
+		return Aftermath{}, fmt.Errorf("aftermath of attempt %d: %w", attemptID, ErrNotFound)
+	}
+	after := Aftermath{Payment: rows[0].Payment}
+	for _, r := range rows {
+		if r.Open != nil {
+			after.Open = append(after.Open, r.Visit)
+		}
+	}
+	return after, nil
+}
+
+// SetAttention says why a person must look at a payment; an empty reason says that nobody must any more.
+func (s *Store) SetAttention(ctx context.Context, paymentID int64, reason string) error {
+	var n int
+	return s.one(ctx, "attention", &n, `
+		WITH p AS (
+			UPDATE payments SET needs_attention = nullif(?, '')
+			WHERE id = ? AND needs_attention IS DISTINCT FROM nullif(?, '') RETURNING id
+		), e AS (
+			INSERT INTO payment_events (payment_id, kind, note)
+			SELECT id, CASE ? WHEN '' THEN 'attention_over' ELSE 'needs_attention' END, ? FROM p
+		)
+		SELECT count(*) FROM p`, reason, paymentID, reason, reason, reason)
+}
+
+// Resolution is a person's word on a step that the bank does not confirm.
+type Resolution struct {
+	Token     string
+	AttemptID int64
+	As        state.Attempt // settled, refunded or failed
+	By        string        // who decided
+	Reason    string        // why
+}
+
+// ResolveAttempt ends an attempt by a person's word and tells its saga. Resolving twice, or against
+// the attempt's state, is ErrConflict.
+func (s *Store) ResolveAttempt(ctx context.Context, r Resolution) error {
+	note := r.By + ": " + r.Reason
+	err := s.inTx(ctx, "resolve attempt", func(ctx context.Context, tx bun.Tx) error {
+		var before state.Attempt
+		err := one(ctx, tx, "attempt", &before, `
+			SELECT a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
+			WHERE a.id = ? AND p.token = ? FOR NO KEY UPDATE`, r.AttemptID, r.Token)
+		if err != nil {
+			return err
+		}
+		if !state.Attempts.Allows(before, r.As) {
+			return fmt.Errorf("attempt is %s: %w", before, ErrConflict)
+		}
+		if err := s.resolve(ctx, tx, r, note); err != nil {
+			return err
+		}
+		at := state.Attempt("")
+		if err := one(ctx, tx, "attempt", &at, `SELECT state FROM attempts WHERE id = ?`, r.AttemptID); err != nil {
+			return err
+		}
+		if at != r.As {
+			return fmt.Errorf("the payment does not allow it: %w", ErrConflict)
+		}
+		var eventID int64
+		return one(ctx, tx, "tell the saga", &eventID, `
+			WITH e AS (
+				INSERT INTO payment_events (payment_id, attempt_id, kind, note)
+				SELECT payment_id, id, 'resolved', ? FROM attempts WHERE id = ? RETURNING id
+			)
+			INSERT INTO outbox (saga, ref, message, payload)
+			SELECT 'payment', ?, 'resolved', jsonb_build_object('event_id', id, 'attempt_id', ?::bigint) FROM e RETURNING id`,
+			note, r.AttemptID, r.Token, r.AttemptID)
+	})
+	if err == nil {
+		s.kick()
+	}
+	return err
+}
+
+func (s *Store) resolve(ctx context.Context, tx bun.Tx, r Resolution, note string) error {
+	switch r.As {
+	case state.AttemptSettled:
+		return attemptSettled(ctx, tx, r.AttemptID, note)
+	case state.AttemptRefunded:
+		return attemptRefunded(ctx, tx, r.AttemptID, "by_hand", note)
+	case state.AttemptFailed:
+		return attemptNotPaid(ctx, tx, r.AttemptID, "resolved", true)
+	}
+	return fmt.Errorf("an attempt cannot be resolved as %q: %w", r.As, ErrConflict)
+}

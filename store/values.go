@@ -1,0 +1,25 @@
+package store
+
+import (
+	"time"
+
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/schema"
+)
+
+// Seconds is an interval as PostgreSQL's extract(epoch …) gives it.
+type Seconds float64
+
+// Duration converts to Go's type.
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
+func textArray(v []string) schema.QueryAppender { return pgdialect.Array(v) }
+
+// strings turns states into plain strings for IN lists.
+func texts[S ~string](states []S) []string {
+	out := make([]string, len(states))
+	for i, s := range states {
+		out[i] = string(s)
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+// Package worker builds and runs the Temporal workers: what is registered under which name, on which
+// queue, with which limits.
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/paysaga/paysaga/activities"
+	"github.com/paysaga/paysaga/workflows"
+)
+
+// Options of the workers of one process.
+type Options struct {
+	Payments *activities.Payments
+	Bank     *activities.Bank
+	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
+	StoreCalls int
+}
+
+// Workers run the sagas and the durable bank calls of one process.
+type Workers struct {
+	list []worker.Worker
+}
+
+// drain is how long running activities may finish at shutdown.
+const drain = 20 * time.Second
+
+// New registers everything. Nothing runs before Start.
+func New(c client.Client, opt Options) *Workers {
+	sagas := worker.New(c, workflows.SagaQueue, worker.Options{
+		MaxConcurrentLocalActivityExecutionSize: opt.StoreCalls,
+		MaxConcurrentActivityExecutionSize:      opt.StoreCalls,
+		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 5}),
+		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 2}),
+		WorkflowPanicPolicy:                     worker.BlockWorkflow, // a bug waits for its fix; it must not end a saga
+		WorkerStopTimeout:                       drain,
+		DisableRegistrationAliasing:             true,
+	})
+	RegisterWorkflows(sagas)
+	RegisterActivities(sagas, opt)
+
+	banks := worker.New(c, workflows.GatewayQueue, worker.Options{
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityExecutionSize: 200,
+		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 2}),
+		WorkerStopTimeout:                  drain,
+		DisableRegistrationAliasing:        true,
+	})
+	RegisterActivities(banks, opt)
+	return &Workers{list: []worker.Worker{banks, sagas}}
+}
+
+// WorkflowRegistry is a worker or a replayer.
+type WorkflowRegistry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// RegisterWorkflows names every saga.
+func RegisterWorkflows(r WorkflowRegistry) {
+	r.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: workflows.PaymentName})
+}
+
+// ActivityRegistry is a worker or a test environment.
+type ActivityRegistry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// RegisterActivities registers the methods of the dependency structs under their own names.
+func RegisterActivities(r ActivityRegistry, opt Options) {
+	r.RegisterActivityWithOptions(opt.Payments, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Bank, activity.RegisterOptions{})
+}
+
+// Start begins polling.
+func (w *Workers) Start() error {
+	for i, one := range w.list {
+		if err := one.Start(); err != nil {
+			for _, started := range w.list[:i] {
+				started.Stop()
+			}
+			return fmt.Errorf("start worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop takes no new work and lets running activities finish.
+func (w *Workers) Stop() {
+	for _, one := range w.list {
+		one.Stop()
+	}
+}

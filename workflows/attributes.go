@@ -1,0 +1,50 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/paysaga/paysaga/state"
+)
+
+// Search attributes are for operators only, hold no personal data, and are few: the server's SQL
+// visibility has ten keyword columns.
+var (
+	MerchantID     = temporal.NewSearchAttributeKeyKeyword("MerchantId")
+	SagaKind       = temporal.NewSearchAttributeKeyKeyword("SagaKind")
+	SagaState      = temporal.NewSearchAttributeKeyKeyword("SagaState")
+	Provider       = temporal.NewSearchAttributeKeyKeyword("Provider")
+	Reference      = temporal.NewSearchAttributeKeyKeyword("Reference")
+	AmountRial     = temporal.NewSearchAttributeKeyInt64("AmountRial")
+	DeadlineAt     = temporal.NewSearchAttributeKeyTime("DeadlineAt")
+	NeedsAttention = temporal.NewSearchAttributeKeyBool("NeedsAttention")
+)
+
+// SearchAttributes lists every attribute that must be registered before a worker starts.
+func SearchAttributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		MerchantID, SagaKind, SagaState, Provider, Reference, AmountRial, DeadlineAt, NeedsAttention,
+	}
+}
+
+// Options start a payment's saga: its fixed id, and attributes, which cost nothing at the start.
+func (in PaymentInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        PaymentID(in.Token),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("payment"),
+			SagaState.ValueSet(string(state.PaymentPending)),
+			AmountRial.ValueSet(int64(in.Amount)),
+			DeadlineAt.ValueSet(in.CollectBy),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in PaymentInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · payment", in.Amount, in.Merchant)
+}

@@ -1,0 +1,21 @@
+// Package workflows holds the sagas, one file each. A saga owns time and the outside world; facts
+// are Postgres rows that it changes through activities.
+package workflows
+
+// MaxIDLength bounds workflow ids, here and in the server's configuration: PostgreSQL keeps 255
+// bytes, and ids of child runs need room.
+const MaxIDLength = 200
+
+// Registered names. They live in histories, so they never change; pinned by a test.
+const (
+	PaymentName = "payment.v1"
+)
+
+// Task queues.
+const (
+	SagaQueue    = "sagas"    // workflows and store activities
+	GatewayQueue = "gateways" // durable calls to banks, rate-limited per bank
+)
+
+// PaymentID is the workflow id of a payment's saga.
+func PaymentID(token string) string { return "payment/" + token }

@@ -1,0 +1,98 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Every deadline and retry of the sagas stands here, by intent.
+
+// step is one activity call: first as a local activity, which costs one event; when that does not
+// settle it, the same call with the same key as a regular activity with durable retries, which
+// operators can see.
+type step struct {
+	name      string        // for people: summaries, details
+	first     time.Duration // how long the local try may take, with its own short retries
+	each      time.Duration // one regular try
+	every     time.Duration // longest pause between regular tries
+	queue     string
+	attention string // raised when the call is still open after its patience
+}
+
+func storeStep(name string) step {
+	return step{
+		name: name, first: 5 * time.Second, each: 10 * time.Second, every: 30 * time.Second,
+		queue: SagaQueue, attention: "database_unreachable",
+	}
+}
+
+// bankStep leaves a bank 3 s inside the workflow task, whose own limit is 10 s.
+func bankStep(name, attention string) step {
+	return step{
+		name: name, first: 3 * time.Second, each: 20 * time.Second, every: time.Minute,
+		queue: GatewayQueue, attention: attention,
+	}
+}
+
+// Why a saga needs a person; docs/operations.md has an entry for each.
+const (
+	AttentionUnknown    = "outcome_unknown"
+	AttentionSettlement = "settlement_not_confirmed"
+	AttentionRefund     = "refund_not_confirmed"
+	AttentionUnexpected = "unexpected_error"
+)
+
+var (
+	confirmStep = bankStep("ask the bank and verify", AttentionUnknown)
+	inquireStep = bankStep("ask the bank", AttentionUnknown)
+	settleStep  = bankStep("settle at the bank", AttentionSettlement)
+	undoStep    = bankStep("return the money", AttentionRefund)
+)
+
+// defaultPatience is how long a call may stay open before a person is called.
+const defaultPatience = 15 * time.Minute
+
+// retryRefused is the pause before a bank that said a final no to settlement or refund is asked
+// again: money is at stake, so the saga never gives up, and a person has been called.
+const retryRefused = time.Hour
+
+// clockSkew is how long a saga waits when its timer fired before the database clock's deadline.
+const clockSkew = time.Second
+
+// Pauses between inquiries of an attempt that outlived its payment's door.
+const (
+	firstPoll = time.Minute
+	lastPoll  = 5 * time.Minute
+)
+
+// checkpoints are the instants before the deadline at which the saga asks the bank itself, in case
+// a callback was lost: half and nine tenths of the window.
+func checkpoints(from, until time.Time) []time.Time {
+	window := until.Sub(from)
+	return []time.Time{from.Add(window / 2), from.Add(window / 10 * 9)}
+}
+
+func (s step) local(ctx workflow.Context) workflow.Context {
+	tries := int32(0) // the store: until `first` is over
+	if s.queue == GatewayQueue {
+		tries = 1 // a bank: the durable call goes on with the same key
+	}
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: s.first,
+		Summary:                s.name,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, MaximumAttempts: tries},
+	})
+}
+
+// durable bounds the whole call by `within`; 0 means that it never gives up.
+func (s step) durable(ctx workflow.Context, within time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              s.queue,
+		StartToCloseTimeout:    s.each,
+		ScheduleToCloseTimeout: within,
+		Summary:                s.name,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: s.every},
+	})
+}
