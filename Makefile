@@ -9,7 +9,7 @@ BIN     := $(CURDIR)/bin
 LINT    := $(BIN)/tools/golangci-lint
 FLOWS   := $(BIN)/tools/workflowcheck
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -X main.version=$(VERSION)
+LDFLAGS := -X github.com/paysaga/paysaga/cmd.Version=$(VERSION)
 
 # One package after the other: tests that start servers want both cores. Answers from real servers are never cached.
 GOTEST := go test -p 1 -count=1 -timeout 20m
@@ -26,7 +26,7 @@ help: ## this list
 
 .PHONY: up
 up: build devstack ## start everything and walk each saga once; Ctrl-C stops. DEMO=0 skips the walk
-	@PAYSAGA_ENV=dev exec $(PAYSAGA_BIN) up $(if $(filter 0 no false,$(DEMO)),--demo=false)
+	@PAYSAGA_ENV=dev DEMO=$(DEMO) exec $(PAYSAGA_BIN) up
 
 .PHONY: build
 build: ## bin/paysaga
