@@ -8,6 +8,7 @@ MAKEFLAGS   += --no-print-directory
 BIN     := $(CURDIR)/bin
 LINT    := $(BIN)/tools/golangci-lint
 FLOWS   := $(BIN)/tools/workflowcheck
+TOOLS   := $(BIN)/tools/.built
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/paysaga/paysaga/cmd.Version=$(VERSION)
 
@@ -22,8 +23,6 @@ export PAYSAGA_DEVSTACK := $(BIN)/devstack
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-##—— run
-
 .PHONY: up
 up: build devstack ## start everything and walk each saga once; Ctrl-C stops. DEMO=0 skips the walk
 	@PAYSAGA_ENV=dev DEMO=$(DEMO) exec $(PAYSAGA_BIN) up
@@ -36,8 +35,6 @@ build: ## bin/paysaga
 devstack: ## bin/devstack: the Temporal server for development and tests (first time: minutes)
 	@tools/build-devstack.sh $(PAYSAGA_DEVSTACK)
 
-##—— test
-
 .PHONY: test
 test: needs devstack build lint ## everything: lint, import rule, unit, replay, real Postgres, end to end on real Temporal
 	@echo "== tests"
@@ -46,7 +43,7 @@ test: needs devstack build lint ## everything: lint, import rule, unit, replay, 
 	@cd devstack && $(GOTEST) ./...
 
 .PHONY: lint
-lint: $(LINT) $(FLOWS) ## format, mistakes, the import rule, determinism of workflows
+lint: $(TOOLS) ## format, mistakes, the import rule, determinism of workflows
 	@echo "== lint"
 	@$(LINT) run ./...
 	@$(FLOWS) ./workflows/...
@@ -66,11 +63,11 @@ record: needs devstack build ## renew workflows/testdata/histories from a real s
 	@PAYSAGA_RECORD=1 $(GOTEST) -run '^TestRecord' ./...
 
 .PHONY: bench
-bench: needs devstack build ## speed beside bare Temporal, as a table of ratios
+bench: needs devstack build ## speed beside bare Temporal, as a table of ratios; BENCH=-quick for shorter rounds
 	@go run ./bench $(BENCH)
 
 .PHONY: check
-check: $(LINT) ## before a commit: generate, tidy, format, lint; fails if that changed anything
+check: $(TOOLS) ## before a commit: generate, tidy, format, lint; fails if that changed anything
 	@go generate ./...
 	@go mod tidy && (cd devstack && go mod tidy) && (cd tools && go mod tidy)
 	@$(LINT) fmt ./... && (cd devstack && $(LINT) fmt ./...)
@@ -81,13 +78,11 @@ check: $(LINT) ## before a commit: generate, tidy, format, lint; fails if that c
 needs: # what tests need from the machine
 	@tools/needs.sh
 
-##—— rest
-
 .PHONY: clean
 clean: ## remove what was built; .paysaga/ (your data) stays
 	rm -rf $(BIN)
 
-$(LINT) $(FLOWS) &: tools/go.mod tools/go.sum
-	@echo "building the linters (once)"
+$(TOOLS): tools/go.mod tools/go.sum
+	@echo "building the linters (once, a minute)"
 	@cd tools && go build -o $(BIN)/tools/ tool
-	@touch $(LINT) $(FLOWS)
+	@touch $@

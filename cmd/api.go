@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/paysaga/paysaga/api"
@@ -103,18 +105,34 @@ type sagas struct {
 	namespace string
 }
 
-// InquirePayment implements api.Sagas.
+// InquirePayment implements api.Sagas. A payment that was just created may still be on its way to
+// Temporal, so a saga that is not there yet is waited for, as long as the caller does.
 func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment, error) {
+	for {
+		now, err := s.inquire(ctx, token)
+		var missing *serviceerror.NotFound
+		if !errors.As(err, &missing) {
+			return now, wrap("inquire", err)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("inquire: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (s *sagas) inquire(ctx context.Context, token string) (now state.Payment, err error) {
 	handle, err := s.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID:   workflows.PaymentID(token),
 		UpdateName:   workflows.InquireUpdate,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
-		return "", fmt.Errorf("inquire: %w", err)
+		return "", err
 	}
-	var now state.Payment
-	return now, wrap("inquire", handle.Get(ctx, &now))
+	err = handle.Get(ctx, &now)
+	return now, err
 }
 
 // PaymentLink implements api.Sagas.

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -46,6 +47,11 @@ func merchantList() *cobra.Command {
 	}
 }
 
+// What the table of merchants accepts, said before it refuses.
+var merchantID = regexp.MustCompile(`^[A-Za-z0-9_-]{3,40}$`)
+
+const mostToCollect = 20 * time.Minute
+
 func merchantPut() *cobra.Command {
 	var m store.Merchant
 	var window time.Duration
@@ -57,6 +63,12 @@ func merchantPut() *cobra.Command {
 			"  paysaga key create bakery",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case !merchantID.MatchString(args[0]):
+				return fmt.Errorf("%q: an ID has 3 to 40 letters, digits, - or _", args[0])
+			case window <= 0 || window > mostToCollect:
+				return fmt.Errorf("--collect-within is %s; it must be more than 0 and at most %s", window, mostToCollect)
+			}
 			_, s, done, err := openStore(c.Context())
 			if err != nil {
 				return err
@@ -74,7 +86,7 @@ func merchantPut() *cobra.Command {
 	c.Flags().StringVar(&m.BizName, "biz-name", "", "registered business name")
 	c.Flags().StringVar(&m.ImageURL, "image", "", "address of the merchant's image")
 	c.Flags().StringVar(&m.ReturnURL, "return-url", "", "page payers go back to; ?token=… is added")
-	c.Flags().DurationVar(&window, "collect-within", 20*time.Minute, "time from creation in which a paid payment must be collected, at most 20m")
+	c.Flags().DurationVar(&window, "collect-within", mostToCollect, "time from creation in which a paid payment must be collected, at most 20m")
 	c.Flags().StringVar(&gateways, "gateways", "", "banks offered to payers, in this order, comma-separated")
 	_ = c.MarkFlagRequired("gateways")
 	return c

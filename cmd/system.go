@@ -121,6 +121,7 @@ func runSandbox(ctx context.Context) error {
 		return err
 	}
 	server, failed := serve(cfg.SandboxAddr, world)
+	server.RegisterOnShutdown(world.Release) // held calls must not hold up the end
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

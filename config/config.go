@@ -61,6 +61,9 @@ const (
 	devJWTSecret Secret = "paysaga-development-jwt-secret-do-not-use"
 )
 
+// shortestJWTSecret is the size of what HS256 makes: a shorter secret is the easier thing to guess.
+const shortestJWTSecret = 32
+
 // Load reads the environment, fills in what follows from other settings and refuses what is unsafe.
 func Load() (Config, error) {
 	cfg, err := env.ParseAs[Config]()
@@ -103,9 +106,13 @@ func (c Config) check() error {
 		{"PAYSAGA_JWT_SECRET", c.JWTSecret, devJWTSecret},
 	}
 	for _, s := range secrets {
-		if s.value == "" || s.value == s.dev {
+		_, public, _ := strings.Cut(string(s.dev), ":") // under whatever id, and also as a second key
+		if s.value == "" || s.value == s.dev || (public != "" && strings.Contains(string(s.value), public)) {
 			problems = append(problems, fmt.Errorf("%s must be set to a secret of your own in production", s.name))
 		}
+	}
+	if c.JWTSecret != "" && len(c.JWTSecret) < shortestJWTSecret {
+		problems = append(problems, fmt.Errorf("PAYSAGA_JWT_SECRET must have at least %d characters", shortestJWTSecret))
 	}
 	if u, err := url.Parse(c.DatabaseURL); err == nil && u.Query().Get("sslmode") == "disable" && !localHost(u.Hostname()) {
 		problems = append(problems, errors.New("DATABASE_URL has sslmode=disable to a host that is not local"))

@@ -16,6 +16,7 @@ CREATE TABLE payments (
     payer            text        NOT NULL DEFAULT '', -- masked mobile, never the whole number
     method           text        NOT NULL DEFAULT '', -- the gateway of the latest attempt, then of the paid one
     rrn              text        NOT NULL DEFAULT '',
+    attempts         integer     NOT NULL DEFAULT 0, -- how often the payer went to a bank
     attempt_id       bigint,     -- the attempt whose money serves this payment
     created_at       timestamptz NOT NULL DEFAULT now(),
     collect_by       timestamptz NOT NULL,

@@ -10,8 +10,9 @@ CREATE TABLE ledger_transfers (
     at             timestamptz NOT NULL DEFAULT now()
 );
 
--- Balances of merchants' accounts, kept by a trigger in the same statement as the transfer. Bank
--- accounts are left out: they may go below zero, and one hot row per bank would serialise all payments.
+-- Balances that must not go below zero, kept by a trigger in the same statement as the transfer. Only
+-- what a merchant can spend is guarded: other accounts are sums, and a hot row for each of them would
+-- make payments wait for each other.
 CREATE TABLE ledger_balances (
     account text   PRIMARY KEY,
     balance bigint NOT NULL CONSTRAINT balance_not_negative CHECK (balance >= 0)
@@ -20,13 +21,13 @@ CREATE TABLE ledger_balances (
 -- +goose StatementBegin
 CREATE FUNCTION ledger_apply() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 BEGIN
-    IF NEW.debit_account LIKE 'merchant/%' THEN
+    IF NEW.debit_account LIKE 'merchant/%/available' THEN
         UPDATE ledger_balances SET balance = balance - NEW.amount WHERE account = NEW.debit_account;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'account % is empty', NEW.debit_account USING ERRCODE = 'check_violation', CONSTRAINT = 'balance_not_negative';
         END IF;
     END IF;
-    IF NEW.credit_account LIKE 'merchant/%' THEN
+    IF NEW.credit_account LIKE 'merchant/%/available' THEN
         INSERT INTO ledger_balances AS b (account, balance) VALUES (NEW.credit_account, NEW.amount)
         ON CONFLICT (account) DO UPDATE SET balance = b.balance + EXCLUDED.balance;
     END IF;

@@ -137,7 +137,7 @@ func (c *Charge) act(op string, now time.Time) int {
 	c.State = move.to
 	switch move.to {
 	case Verified:
-		c.VerifiedAt, c.HangVerify = now, false
+		c.VerifiedAt = now
 	case Settled:
 		c.SettledAt = now
 	default:

@@ -71,7 +71,7 @@ func (w *walk) run(ctx context.Context, scheduled func(PayerReport)) error {
 		if time.Until(deadline) > w.lateWait {
 			plan := w.result()
 			plan.Scheduled = true
-			
+			scheduled(plan)
 			if !sleep(ctx, time.Until(deadline)-lateLead) {
 				return ctx.Err()
 			}

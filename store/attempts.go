@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/state"
 )
@@ -49,9 +47,8 @@ func (s *Store) StartAttempt(ctx context.Context, in NewAttempt) (Attempt, error
 	var a Attempt
 	err := s.one(ctx, "start attempt", &a, `
 		WITH p AS (
-			UPDATE payments SET method = ?, payer = coalesce(nullif(?, ''), payer)
-			WHERE token = ? AND state = 'pending' AND now() < collect_by
-			  AND (SELECT count(*) FROM attempts t WHERE t.payment_id = payments.id) < ?
+			UPDATE payments SET attempts = attempts + 1, method = ?, payer = coalesce(nullif(?, ''), payer)
+			WHERE token = ? AND state = 'pending' AND now() < collect_by AND attempts < ?
 			RETURNING id, amount
 		), a AS (
 			INSERT INTO attempts (payment_id, gateway, amount, tip, callback_key)
@@ -86,9 +83,9 @@ func (s *Store) OpenAttempt(ctx context.Context, attemptID int64, bankToken stri
 			FOR NO KEY UPDATE OF p
 		)
 		UPDATE attempts a SET state = 'open', bank_token = ?, final_at = now() + make_interval(secs => ?)
-		FROM p WHERE a.id = ? AND a.payment_id = p.id AND a.state IN (?)
+		FROM p WHERE a.id = ? AND a.payment_id = p.id AND a.state = ANY(?)
 		RETURNING a.id`,
-		attemptID, bankToken, life.Seconds(), attemptID, bun.In(texts(state.Attempts.Into(state.AttemptOpen))))
+		attemptID, bankToken, life.Seconds(), attemptID, texts(state.Attempts.Into(state.AttemptOpen)))
 	if errors.Is(err, ErrNotFound) {
 		return ErrTooLate
 	}
@@ -145,22 +142,22 @@ func (s *Store) RecordCallback(ctx context.Context, attemptID int64, key string,
 // FailAttempt closes an attempt that brought no money, for good. The payment stays pending and
 // carries the reason, so that its payer may try again.
 func (s *Store) FailAttempt(ctx context.Context, attemptID int64, reason string) error {
-	return attemptNotPaid(ctx, s.db, attemptID, reason, true)
+	return attemptNotPaid(ctx, s.pool(), attemptID, reason, true)
 }
 
 // NoteUnpaid records that the bank does not have the money yet; the attempt stays open.
 func (s *Store) NoteUnpaid(ctx context.Context, attemptID int64, reason string) error {
-	return attemptNotPaid(ctx, s.db, attemptID, reason, false)
+	return attemptNotPaid(ctx, s.pool(), attemptID, reason, false)
 }
 
-func attemptNotPaid(ctx context.Context, db bun.IDB, attemptID int64, reason string, final bool) error {
+func attemptNotPaid(ctx context.Context, db conn, attemptID int64, reason string, final bool) error {
 	var n int
-	return one(ctx, db, "attempt not paid", &n, `
+	return db.one(ctx, "attempt not paid", &n, `
 		WITH a AS (
 			UPDATE attempts SET error = ?, checked_at = now(),
 				state = CASE WHEN ? THEN 'failed' ELSE state END,
 				ended_at = CASE WHEN ? THEN now() END
-			WHERE id = ? AND state IN (?)
+			WHERE id = ? AND state = ANY(?)
 			RETURNING id, payment_id
 		), p AS (
 			UPDATE payments p SET state_error = ? FROM a
@@ -170,29 +167,19 @@ func attemptNotPaid(ctx context.Context, db bun.IDB, attemptID int64, reason str
 			SELECT payment_id, id, CASE WHEN ? THEN 'attempt_failed' ELSE 'not_paid_yet' END, ? FROM a
 		)
 		SELECT count(*) FROM a`,
-		reason, final, final, attemptID, bun.In(texts(state.Attempts.Into(state.AttemptFailed))), reason, final, reason)
-}
-
-// AttemptOnPage is what the hosted page shows of a payment's latest attempt.
-type AttemptOnPage struct {
-	ID       int64         `bun:"id"`
-	State    state.Attempt `bun:"state"`
-	Gateway  string        `bun:"gateway"`
-	Card     string        `bun:"card"`
-	EndedAt  *time.Time    `bun:"ended_at"`
-	Checking bool          `bun:"checking"` // the browser is back and the bank's word is not here yet
+		reason, final, final, attemptID, texts(state.Attempts.Into(state.AttemptFailed)), reason, final, reason)
 }
 
 // OpenVisits lists the attempts of a payment that the bank may still say "paid" to.
 func (s *Store) OpenVisits(ctx context.Context, paymentID int64) ([]Visit, error) {
-	return openVisits(ctx, s.db, paymentID)
+	return openVisits(ctx, s.pool(), paymentID)
 }
 
-func openVisits(ctx context.Context, db bun.IDB, paymentID int64) ([]Visit, error) {
+func openVisits(ctx context.Context, db conn, paymentID int64) ([]Visit, error) {
 	visits := []Visit{}
-	err := db.NewRaw(`
+	err := db.all(ctx, &visits, `
 		SELECT id, gateway, amount, bank_token, final_at, callback FROM attempts
-		WHERE payment_id = ? AND state = 'open' ORDER BY id`, paymentID).Scan(ctx, &visits)
+		WHERE payment_id = ? AND state = 'open' ORDER BY id`, paymentID)
 	if err != nil {
 		return nil, fmt.Errorf("open attempts: %w", err)
 	}

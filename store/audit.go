@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/uptrace/bun"
-
 	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/state"
 )
@@ -29,16 +27,23 @@ var invariants = []invariant{
 			SELECT credit_account AS account, amount FROM ledger_transfers
 			UNION ALL SELECT debit_account, -amount FROM ledger_transfers
 		), sums AS (
-			SELECT account, sum(amount) AS total FROM moves WHERE account LIKE 'merchant/%' GROUP BY account
+			SELECT account, sum(amount) AS total FROM moves WHERE account LIKE 'merchant/%/available' GROUP BY account
 		)
 		SELECT coalesce(s.account, b.account) AS subject FROM sums s FULL JOIN ledger_balances b ON b.account = s.account
 		WHERE coalesce(s.total, 0) <> coalesce(b.balance, 0)`},
 	{name: "money held for a merchant is the money of undecided attempts", query: `
-		SELECT 'merchant/' || m.id || '/held' AS subject FROM merchants m
-		LEFT JOIN ledger_balances b ON b.account = 'merchant/' || m.id || '/held'
-		WHERE coalesce(b.balance, 0) <> (
-			SELECT coalesce(sum(a.amount), 0) FROM attempts a JOIN payments p ON p.id = a.payment_id
-			WHERE p.merchant_id = m.id AND a.state IN ('paid', 'refunding') AND NOT (p.state = 'collected' AND p.attempt_id = a.id))`},
+		WITH moves AS (
+			SELECT credit_account AS account, amount FROM ledger_transfers WHERE credit_account LIKE 'merchant/%/held'
+			UNION ALL SELECT debit_account, -amount FROM ledger_transfers WHERE debit_account LIKE 'merchant/%/held'
+		), held AS (
+			SELECT account, sum(amount) AS total FROM moves GROUP BY account
+		), undecided AS (
+			SELECT 'merchant/' || p.merchant_id || '/held' AS account, sum(a.amount) AS total
+			FROM attempts a JOIN payments p ON p.id = a.payment_id
+			WHERE a.state IN ('paid', 'refunding') AND NOT (p.state = 'collected' AND p.attempt_id = a.id) GROUP BY 1
+		)
+		SELECT coalesce(h.account, u.account) AS subject FROM held h FULL JOIN undecided u ON u.account = h.account
+		WHERE coalesce(h.total, 0) <> coalesce(u.total, 0)`},
 	{name: "a paid attempt is booked once, with its amount", query: `
 		SELECT 'attempt ' || a.id AS subject FROM attempts a
 		LEFT JOIN ledger_transfers l ON l.ref = 'attempt/' || a.id || '/paid'
@@ -84,7 +89,7 @@ func (s *Store) Audit(ctx context.Context, grace float64) ([]Breach, error) {
 			args[n] = grace
 		}
 		var found []Breach
-		if err := s.db.NewRaw(i.query+` LIMIT 50`, args...).Scan(ctx, &found); err != nil {
+		if err := s.all(ctx, &found, i.query+` LIMIT 50`, args...); err != nil {
 			return nil, fmt.Errorf("invariant %q: %w", i.name, err)
 		}
 		for _, b := range found {
@@ -109,7 +114,7 @@ type AttemptInBooks struct {
 // AttemptsInBooks reads every attempt at the given gateways.
 func (s *Store) AttemptsInBooks(ctx context.Context, gateways []string) ([]AttemptInBooks, error) {
 	var list []AttemptInBooks
-	err := s.db.NewRaw(`SELECT id, gateway, amount, state, error FROM attempts WHERE gateway IN (?) ORDER BY id`, bun.In(gateways)).Scan(ctx, &list)
+	err := s.all(ctx, &list, `SELECT id, gateway, amount, state, error FROM attempts WHERE gateway = ANY(?) ORDER BY id`, gateways)
 	if err != nil {
 		return nil, fmt.Errorf("attempts in books: %w", err)
 	}
@@ -122,7 +127,7 @@ func (s *Store) EndedPayments(ctx context.Context) (map[string]state.Payment, er
 		Token string        `bun:"token"`
 		State state.Payment `bun:"state"`
 	}
-	err := s.db.NewRaw(`SELECT token, state FROM payments WHERE state IN ('collected', 'refunded', 'expired', 'failed')`).Scan(ctx, &rows)
+	err := s.all(ctx, &rows, `SELECT token, state FROM payments WHERE state IN ('collected', 'refunded', 'expired', 'failed')`)
 	if err != nil {
 		return nil, fmt.Errorf("ended payments: %w", err)
 	}

@@ -8,7 +8,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -33,8 +32,8 @@ type Options struct {
 	Role string // SET ROLE on connect; empty keeps the login role
 }
 
-// Open connects to PostgreSQL. Statements are sent in simple protocol: bun writes arguments into
-// the text, so preparing each of them would be wasted work.
+// Open connects to PostgreSQL. What bun's query builder makes is sent in simple protocol: it writes
+// arguments into the text, so preparing each of them would be wasted work.
 func Open(ctx context.Context, url string, opt Options) (*bun.DB, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -53,7 +52,7 @@ func Open(ctx context.Context, url string, opt Options) (*bun.DB, error) {
 	pool.SetMaxOpenConns(opt.Pool)
 	pool.SetMaxIdleConns(opt.Pool)
 	pool.SetConnMaxLifetime(30 * time.Minute)
-	db := bun.NewDB(pool, pgdialect.New())
+	db := bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns()) // a newer schema may have more
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to PostgreSQL: %w", err), db.Close())
 	}
@@ -83,35 +82,11 @@ const OutboxChannel = "paysaga_outbox"
 func (s *Store) notify() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_, _ = s.db.ExecContext(ctx, "SELECT pg_notify(?, '')", OutboxChannel)
+	_ = s.pool().exec(ctx, "SELECT pg_notify(?, '')", OutboxChannel)
 }
 
 // Ping answers whether the database does.
 func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
-
-// one runs a statement that returns at most one row; no row is ErrNotFound.
-func (s *Store) one(ctx context.Context, what string, dest any, query string, args ...any) error {
-	return one(ctx, s.db, what, dest, query, args...)
-}
-
-func one(ctx context.Context, db bun.IDB, what string, dest any, query string, args ...any) error {
-	err := db.NewRaw(query, args...).Scan(ctx, dest)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("%s: %w", what, ErrNotFound)
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// inTx runs fn in a transaction; the error says what failed.
-func (s *Store) inTx(ctx context.Context, what string, fn func(context.Context, bun.Tx) error) error {
-	if err := s.db.RunInTx(ctx, nil, fn); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
 
 // violates says whether err broke the named constraint.
 func violates(err error, constraint string) bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/uptrace/bun"
 )
 
 var (
@@ -34,7 +33,7 @@ type Answer struct {
 // CreatePaymentOnce creates a payment under an idempotency key; answer makes the response from its
 // token. The same request again gets the stored answer; its twin in flight waits for it.
 func (s *Store) CreatePaymentOnce(ctx context.Context, key IdempotencyKey, in NewPayment, answer func(token string) Answer) (Answer, error) {
-	return s.once(ctx, key, func(ctx context.Context, tx bun.Tx) (Answer, error) {
+	return s.once(ctx, key, func(ctx context.Context, tx conn) (Answer, error) {
 		token, err := createPayment(ctx, tx, in)
 		return answer(token), err
 	})
@@ -42,11 +41,11 @@ func (s *Store) CreatePaymentOnce(ctx context.Context, key IdempotencyKey, in Ne
 
 // once stores the answer in the transaction of the command that it answers. The insert comes first:
 // a twin waits there, on the primary key, until this transaction ends.
-func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(context.Context, bun.Tx) (Answer, error)) (Answer, error) {
+func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(context.Context, conn) (Answer, error)) (Answer, error) {
 	var out Answer
-	err := s.inTx(ctx, "idempotent command", func(ctx context.Context, tx bun.Tx) error {
+	err := s.inTx(ctx, "idempotent command", func(ctx context.Context, tx conn) error {
 		var inserted int
-		err := one(ctx, tx, "idempotency key", &inserted, `
+		err := tx.one(ctx, "idempotency key", &inserted, `
 			WITH i AS (
 				INSERT INTO idempotency_keys (merchant_id, route, key, fingerprint, status, body)
 				VALUES (?, ?, ?, ?, 0, '') ON CONFLICT DO NOTHING RETURNING 1
@@ -62,8 +61,8 @@ func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(conte
 		if out, err = command(ctx, tx); err != nil {
 			return err
 		}
-		_, err = tx.NewRaw(`UPDATE idempotency_keys SET status = ?, body = ? WHERE merchant_id = ? AND route = ? AND key = ?`,
-			out.Status, out.Body, key.MerchantID, key.Route, key.Key).Exec(ctx)
+		err = tx.exec(ctx, `UPDATE idempotency_keys SET status = ?, body = ? WHERE merchant_id = ? AND route = ? AND key = ?`,
+			out.Status, out.Body, key.MerchantID, key.Route, key.Key)
 		return err
 	})
 	var pg *pgconn.PgError
@@ -79,12 +78,12 @@ func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(conte
 	return out, nil
 }
 
-func replay(ctx context.Context, tx bun.Tx, key IdempotencyKey) (Answer, error) {
+func replay(ctx context.Context, tx conn, key IdempotencyKey) (Answer, error) {
 	var row struct {
 		Answer      `bun:"embed:"`
 		Fingerprint []byte `bun:"fingerprint"`
 	}
-	err := one(ctx, tx, "stored answer", &row, `
+	err := tx.one(ctx, "stored answer", &row, `
 		SELECT fingerprint, status, body FROM idempotency_keys WHERE merchant_id = ? AND route = ? AND key = ?`,
 		key.MerchantID, key.Route, key.Key)
 	if err != nil {

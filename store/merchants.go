@@ -43,7 +43,7 @@ func (s *Store) PutMerchant(ctx context.Context, m Merchant) (Merchant, error) {
 			display_name = EXCLUDED.display_name, biz_name = EXCLUDED.biz_name, image_url = EXCLUDED.image_url,
 			return_url = EXCLUDED.return_url, collect_window = EXCLUDED.collect_window, gateways = EXCLUDED.gateways
 		RETURNING `+merchantColumns,
-		m.PublicID, m.UUID, m.DisplayName, m.BizName, m.ImageURL, m.ReturnURL, float64(m.CollectWindow), textArray(m.Gateways))
+		m.PublicID, m.UUID, m.DisplayName, m.BizName, m.ImageURL, m.ReturnURL, float64(m.CollectWindow), m.Gateways)
 	return out, err
 }
 
@@ -56,7 +56,7 @@ func (s *Store) Merchant(ctx context.Context, publicID string) (Merchant, error)
 // Merchants lists all merchants, oldest first.
 func (s *Store) Merchants(ctx context.Context) ([]Merchant, error) {
 	var list []Merchant
-	if err := s.db.NewRaw(`SELECT `+merchantColumns+` FROM merchants m ORDER BY m.id`).Scan(ctx, &list); err != nil {
+	if err := s.all(ctx, &list, `SELECT `+merchantColumns+` FROM merchants m ORDER BY m.id`); err != nil {
 		return nil, fmt.Errorf("list merchants: %w", err)
 	}
 	return list, nil
@@ -112,16 +112,16 @@ func (s *Store) PutKey(ctx context.Context, publicID, key, label string, scopes 
 		INSERT INTO api_keys (merchant_id, label, secret_sha256, hint, scopes)
 		SELECT m.id, ?, ?, ?, ? FROM merchants m WHERE m.public_id = ?
 		ON CONFLICT (secret_sha256) DO UPDATE SET label = EXCLUDED.label
-		RETURNING id`, label, digest[:], key[max(0, len(key)-4):], textArray(scopes), publicID)
+		RETURNING id`, label, digest[:], key[max(0, len(key)-4):], scopes, publicID)
 }
 
 // Keys lists a merchant's keys, newest first.
 func (s *Store) Keys(ctx context.Context, publicID string) ([]APIKey, error) {
 	var keys []APIKey
-	err := s.db.NewRaw(`
+	err := s.all(ctx, &keys, `
 		SELECT k.id, m.public_id AS merchant, k.label, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at
 		FROM api_keys k JOIN merchants m ON m.id = k.merchant_id
-		WHERE m.public_id = ? ORDER BY k.id DESC`, publicID).Scan(ctx, &keys)
+		WHERE m.public_id = ? ORDER BY k.id DESC`, publicID)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 // Start is the outbox message that starts a saga; every other message is a signal's name.
@@ -34,13 +32,13 @@ type Undelivered struct {
 // another process is delivering are skipped. It answers how many rows it claimed.
 func (s *Store) DeliverOutbox(ctx context.Context, batch int, deliver func(context.Context, []Delivery) []Undelivered) (int, error) {
 	claimed := 0
-	err := s.inTx(ctx, "deliver outbox", func(ctx context.Context, tx bun.Tx) error {
+	err := s.inTx(ctx, "deliver outbox", func(ctx context.Context, tx conn) error {
 		var rows []Delivery
-		err := tx.NewRaw(`
+		err := tx.all(ctx, &rows, `
 			SELECT id, saga, ref, message, payload, tries FROM outbox o
 			WHERE next_try_at <= now()
 			  AND NOT EXISTS (SELECT FROM outbox w WHERE w.saga = o.saga AND w.ref = o.ref AND w.id < o.id)
-			ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED`, batch).Scan(ctx, &rows)
+			ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED`, batch)
 		if err != nil {
 			return fmt.Errorf("claim: %w", err)
 		}
@@ -61,7 +59,7 @@ func (s *Store) DeliverOutbox(ctx context.Context, batch int, deliver func(conte
 	return claimed, err
 }
 
-func removeDelivered(ctx context.Context, tx bun.Tx, rows []Delivery, failed []Undelivered) error {
+func removeDelivered(ctx context.Context, tx conn, rows []Delivery, failed []Undelivered) error {
 	stays := make(map[int64]bool, len(failed))
 	for _, f := range failed {
 		stays[f.ID] = true
@@ -75,18 +73,18 @@ func removeDelivered(ctx context.Context, tx bun.Tx, rows []Delivery, failed []U
 	if len(done) == 0 {
 		return nil
 	}
-	if _, err := tx.NewRaw(`DELETE FROM outbox WHERE id IN (?)`, bun.In(done)).Exec(ctx); err != nil {
+	if err := tx.exec(ctx, `DELETE FROM outbox WHERE id = ANY(?)`, done); err != nil {
 		return fmt.Errorf("remove delivered: %w", err)
 	}
 	return nil
 }
 
 // postpone backs off from 100 ms to 30 s and keeps the reason where an operator finds it.
-func postpone(ctx context.Context, tx bun.Tx, f Undelivered) error {
+func postpone(ctx context.Context, tx conn, f Undelivered) error {
 	wait := min(100*time.Millisecond<<min(f.Tries, 10), 30*time.Second)
-	_, err := tx.NewRaw(`
+	err := tx.exec(ctx, `
 		UPDATE outbox SET tries = tries + 1, last_error = left(?, 500), next_try_at = now() + make_interval(secs => ?)
-		WHERE id = ?`, f.Err.Error(), wait.Seconds(), f.ID).Exec(ctx)
+		WHERE id = ?`, f.Err.Error(), wait.Seconds(), f.ID)
 	if err != nil {
 		return fmt.Errorf("postpone: %w", err)
 	}

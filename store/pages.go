@@ -2,49 +2,49 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"github.com/paysaga/paysaga/state"
 )
 
 // PaymentPage is what a payer's page needs.
 type PaymentPage struct {
-	Payment  Payment
-	Merchant Merchant
-	Attempt  AttemptOnPage
-	Now      time.Time // the database clock, which deadlines are compared with
+	Payment  Payment       `bun:"embed:"`
+	Merchant Merchant      `bun:"embed:m_"`
+	Attempt  AttemptOnPage `bun:"embed:a_"`
+	Now      time.Time     `bun:"now"` // the database clock, which deadlines are compared with
 }
+
+// AttemptOnPage is what the hosted page shows of the attempt that served the payment, else of the
+// latest one; its ID is 0 when there is none.
+type AttemptOnPage struct {
+	ID       int64         `bun:"id"`
+	State    state.Attempt `bun:"state"`
+	Gateway  string        `bun:"gateway"`
+	Card     string        `bun:"card"`
+	EndedAt  *time.Time    `bun:"ended_at"`
+	Checking bool          `bun:"checking"` // the browser is back and the bank's word is not here yet
+}
+
+// checking says that attempt a's payer is back and that the bank has not spoken since.
+const checking = `(a.state = 'open' AND a.called_at IS NOT NULL AND (a.checked_at IS NULL OR a.checked_at < a.called_at))`
 
 // PaymentPage reads a payment for its payer, who holds the link and nothing else.
 func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, error) {
 	var page PaymentPage
-	var err error
-	if page.Payment, err = s.PaymentByToken(ctx, token); err != nil {
-		return page, err
-	}
-	var m struct {
-		Merchant
-		Now time.Time `bun:"now"`
-	}
-	err = s.one(ctx, "merchant", &m, `SELECT `+merchantColumns+`, now() AS now FROM merchants m WHERE m.id = ?`, page.Payment.MerchantID)
-	if err != nil {
-		return page, err
-	}
-	page.Merchant, page.Now = m.Merchant, m.Now
-	page.Attempt, err = s.attemptForPage(ctx, page.Payment)
-	return page, err
-}
-
-// attemptForPage finds the attempt that served the payment, else the latest one.
-func (s *Store) attemptForPage(ctx context.Context, p Payment) (AttemptOnPage, error) {
-	var a AttemptOnPage
-	err := s.one(ctx, "attempt", &a, `
-		SELECT id, state, gateway, card, ended_at,
-		       state = 'open' AND called_at IS NOT NULL AND (checked_at IS NULL OR checked_at < called_at) AS checking
-		FROM attempts WHERE payment_id = ? AND (? IS NULL OR id = ?) ORDER BY id DESC LIMIT 1`, p.ID, p.AttemptID, p.AttemptID)
-	if errors.Is(err, ErrNotFound) {
-		return AttemptOnPage{}, nil
-	}
-	return a, err
+	return page, s.one(ctx, "payment", &page, `
+		SELECT `+paymentColumns+`,
+		       m.id AS m_id, m.public_id AS m_public_id, m.uuid AS m_uuid, m.display_name AS m_display_name, m.biz_name AS m_biz_name,
+		       m.image_url AS m_image_url, m.return_url AS m_return_url, m.gateways AS m_gateways,
+		       extract(epoch FROM m.collect_window)::float8 AS m_collect_window, m.disabled_at AS m_disabled_at, m.created_at AS m_created_at,
+		       coalesce(a.id, 0) AS a_id, coalesce(a.state, '') AS a_state, coalesce(a.gateway, '') AS a_gateway, coalesce(a.card, '') AS a_card,
+		       a.ended_at AS a_ended_at, coalesce(`+checking+`, false) AS a_checking, now() AS now
+		FROM payments p
+		JOIN merchants m ON m.id = p.merchant_id
+		LEFT JOIN LATERAL (
+			SELECT * FROM attempts t WHERE t.payment_id = p.id AND t.id = coalesce(p.attempt_id, t.id) ORDER BY t.id DESC LIMIT 1
+		) a ON true
+		WHERE p.token = ?`, token)
 }
 
 // PaymentNow is the little that a polling page asks.
@@ -60,8 +60,6 @@ func (s *Store) PaymentNow(ctx context.Context, token string) (PaymentNow, error
 	var n PaymentNow
 	return n, s.one(ctx, "payment", &n, `
 		SELECT p.state, p.collect_by AS deadline, now() AS now,
-		       p.state = 'pending' AND EXISTS (
-		           SELECT FROM attempts a WHERE a.payment_id = p.id AND a.state = 'open' AND a.called_at IS NOT NULL
-		              AND (a.checked_at IS NULL OR a.checked_at < a.called_at)) AS checking
+		       p.state = 'pending' AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND `+checking+`) AS checking
 		FROM payments p WHERE p.token = ?`, token)
 }

@@ -41,6 +41,10 @@ type Payment struct {
 	NeedsAttention  *string       `bun:"needs_attention"`
 }
 
+const paymentColumns = `p.id, p.token, p.merchant_id, p.amount, p.tip, p.description, p.payload, p.auto_collect, p.preferred_method, p.state,
+	p.state_error, p.payer, p.method, p.rrn, p.attempt_id, p.created_at, p.collect_by, p.cancelled_at, p.paid_at,
+	p.collected_at, p.needs_attention`
+
 // Total is what the bank takes from the payer, in rial.
 func (p Payment) Total() money.Rial { return p.Amount + p.Tip }
 
@@ -58,7 +62,7 @@ type NewPayment struct {
 // CreatePayment records a payment and starts its saga. The deadline is the merchant's window from
 // now on the database clock.
 func (s *Store) CreatePayment(ctx context.Context, in NewPayment) (string, error) {
-	token, err := createPayment(ctx, s.db, in)
+	token, err := createPayment(ctx, s.pool(), in)
 	if err != nil {
 		return "", err
 	}
@@ -66,12 +70,12 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment) (string, error
 	return token, nil
 }
 
-func createPayment(ctx context.Context, db bun.IDB, in NewPayment) (string, error) {
+func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) {
 	token := in.Token
 	if token == "" {
 		token = NewToken()
 	}
-	return token, one(ctx, db, "create payment", &token, `
+	return token, db.one(ctx, "create payment", &token, `
 		WITH p AS (
 			INSERT INTO payments (token, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?))
@@ -117,13 +121,13 @@ func NewToken() string {
 // Payment reads a merchant's payment.
 func (s *Store) Payment(ctx context.Context, merchantID int64, token string) (Payment, error) {
 	var p Payment
-	return p, s.one(ctx, "payment", &p, `SELECT p.* FROM payments p WHERE p.token = ? AND p.merchant_id = ?`, token, merchantID)
+	return p, s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ? AND p.merchant_id = ?`, token, merchantID)
 }
 
 // PaymentByToken reads a payment for its payer, who holds the link and nothing else.
 func (s *Store) PaymentByToken(ctx context.Context, token string) (Payment, error) {
 	var p Payment
-	return p, s.one(ctx, "payment", &p, `SELECT p.* FROM payments p WHERE p.token = ?`, token)
+	return p, s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ?`, token)
 }
 
 // PaymentList asks for a page of a merchant's payments. Bounds are exclusive; with After the oldest
@@ -156,11 +160,33 @@ func (s *Store) Payments(ctx context.Context, in PaymentList) ([]Payment, error)
 // CollectPayment is the merchant's claim on a paid payment. One conditional update decides between
 // collect and the deadline. Collecting again is success. ErrConflict comes with the payment as it stands.
 func (s *Store) CollectPayment(ctx context.Context, merchantID int64, token string) (Payment, error) {
+	for try := 1; ; try++ {
+		p, err := s.collect(ctx, merchantID, token)
+		if err == nil {
+			s.kick()
+			return p, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return Payment{}, err
+		}
+		p, err = s.Payment(ctx, merchantID, token)
+		switch {
+		case err != nil || p.State == state.PaymentCollected:
+			return p, err
+		case p.State == state.PaymentPaid && try == 1:
+			continue // the money came after the claim was refused and before the row was read
+		}
+		return p, fmt.Errorf("collect payment in state %s: %w", p.State, ErrConflict)
+	}
+}
+
+// collect answers ErrNotFound when there is nothing to collect now.
+func (s *Store) collect(ctx context.Context, merchantID int64, token string) (Payment, error) {
 	var p Payment
-	err := s.one(ctx, "collect payment", &p, `
+	return p, s.one(ctx, "collect payment", &p, `
 		WITH p AS (
 			UPDATE payments SET state = 'collected', collected_at = now()
-			WHERE token = ? AND merchant_id = ? AND state IN (?) AND now() < collect_by
+			WHERE token = ? AND merchant_id = ? AND state = ANY(?) AND now() < collect_by
 			RETURNING *
 		), l AS (
 			INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref)
@@ -173,20 +199,8 @@ func (s *Store) CollectPayment(ctx context.Context, merchantID int64, token stri
 			INSERT INTO outbox (saga, ref, message, payload)
 			SELECT 'payment', p.token, 'collected', jsonb_build_object('event_id', e.id) FROM p, e
 		)
-		SELECT * FROM p`,
-		token, merchantID, bun.In(texts(state.Payments.Into(state.PaymentCollected))))
-	if err == nil {
-		s.kick()
-		return p, nil
-	}
-	if !errors.Is(err, ErrNotFound) {
-		return Payment{}, err
-	}
-	p, err = s.Payment(ctx, merchantID, token)
-	if err != nil || p.State == state.PaymentCollected {
-		return p, err
-	}
-	return p, fmt.Errorf("collect payment in state %s: %w", p.State, ErrConflict)
+		SELECT `+paymentColumns+` FROM p`,
+		token, merchantID, texts(state.Payments.Into(state.PaymentCollected)))
 }
 
 // CancelPayment declines a payment early: its deadline becomes now. Paid money starts on its way
@@ -195,25 +209,32 @@ func (s *Store) CollectPayment(ctx context.Context, merchantID int64, token stri
 // payment is ErrConflict.
 func (s *Store) CancelPayment(ctx context.Context, merchantID int64, token, reason string) (Payment, error) {
 	var p Payment
-	err := s.one(ctx, "cancel payment", &p, `
-		WITH p AS (
-			UPDATE payments SET cancelled_at = now(), collect_by = least(collect_by, now()),
-				state = CASE state WHEN 'paid' THEN 'refunding' ELSE state END,
-				state_error = 'cancelled'
-			WHERE token = ? AND merchant_id = ? AND state IN (?) AND cancelled_at IS NULL AND now() < collect_by
-			RETURNING *
-		), a AS (
-			UPDATE attempts a SET state = 'refunding' FROM p
-			WHERE a.id = p.attempt_id AND a.state IN (?) AND p.state = 'refunding'
-		), e AS (
-			INSERT INTO payment_events (payment_id, kind, note) SELECT id, 'cancelled', ? FROM p RETURNING id
-		), o AS (
-			INSERT INTO outbox (saga, ref, message, payload)
-			SELECT 'payment', p.token, 'cancelled', jsonb_build_object('event_id', e.id) FROM p, e
-		)
-		SELECT * FROM p`,
-		token, merchantID, bun.In([]string{string(state.PaymentPending), string(state.PaymentPaid)}),
-		bun.In(texts(state.Attempts.Into(state.AttemptRefunding))), reason)
+	err := s.inTx(ctx, "cancel payment", func(ctx context.Context, tx conn) error {
+		// After this lock the next statement sees money that was booked while it waited.
+		var id int64
+		err := tx.one(ctx, "payment", &id, `SELECT id FROM payments WHERE token = ? AND merchant_id = ? FOR NO KEY UPDATE`, token, merchantID)
+		if err != nil {
+			return err
+		}
+		return tx.one(ctx, "cancel", &p, `
+			WITH p AS (
+				UPDATE payments SET cancelled_at = now(), collect_by = least(collect_by, now()),
+					state = CASE state WHEN 'paid' THEN 'refunding' ELSE state END,
+					state_error = 'cancelled'
+				WHERE id = ? AND state IN ('pending', 'paid') AND cancelled_at IS NULL AND now() < collect_by
+				RETURNING *
+			), a AS (
+				UPDATE attempts a SET state = 'refunding' FROM p
+				WHERE a.id = p.attempt_id AND a.state = ANY(?) AND p.state = 'refunding'
+			), e AS (
+				INSERT INTO payment_events (payment_id, kind, note) SELECT id, 'cancelled', ? FROM p RETURNING id
+			), o AS (
+				INSERT INTO outbox (saga, ref, message, payload)
+				SELECT 'payment', p.token, 'cancelled', jsonb_build_object('event_id', e.id) FROM p, e
+			)
+			SELECT `+paymentColumns+` FROM p`,
+			id, texts(state.Attempts.Into(state.AttemptRefunding)), reason)
+	})
 	if err == nil {
 		s.kick()
 		return p, nil
@@ -240,7 +261,7 @@ type Event struct {
 // Timeline lists what happened to a payment, oldest first.
 func (s *Store) Timeline(ctx context.Context, paymentID int64) ([]Event, error) {
 	var events []Event
-	err := s.db.NewRaw(`SELECT id, attempt_id, kind, note, at FROM payment_events WHERE payment_id = ? ORDER BY id`, paymentID).Scan(ctx, &events)
+	err := s.all(ctx, &events, `SELECT id, attempt_id, kind, note, at FROM payment_events WHERE payment_id = ? ORDER BY id`, paymentID)
 	if err != nil {
 		return nil, fmt.Errorf("timeline: %w", err)
 	}
@@ -250,7 +271,7 @@ func (s *Store) Timeline(ctx context.Context, paymentID int64) ([]Event, error) 
 // PaymentsNeedingAttention lists payments that wait for a person, oldest first.
 func (s *Store) PaymentsNeedingAttention(ctx context.Context) ([]Payment, error) {
 	list := []Payment{}
-	err := s.db.NewRaw(`SELECT p.* FROM payments p WHERE p.needs_attention IS NOT NULL ORDER BY p.id LIMIT 1000`).Scan(ctx, &list)
+	err := s.all(ctx, &list, `SELECT `+paymentColumns+` FROM payments p WHERE p.needs_attention IS NOT NULL ORDER BY p.id LIMIT 1000`)
 	if err != nil {
 		return nil, fmt.Errorf("payments needing attention: %w", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/uptrace/bun"
-
 	"github.com/paysaga/paysaga/state"
 )
 
@@ -37,12 +35,12 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 	err := s.one(ctx, "attempt paid", &at, `
 		WITH a AS (
 			SELECT a.id, a.payment_id, a.amount, a.tip, a.gateway, p.merchant_id, p.state AS payment_state,
-			       CASE WHEN p.state <> 'pending'    THEN 'surplus'
-			            WHEN now() >= p.collect_by   THEN 'late'
-			            WHEN p.auto_collect          THEN 'collected'
+			       CASE WHEN p.state <> 'pending' THEN 'surplus'
+			            WHEN now() >= p.collect_by OR p.cancelled_at IS NOT NULL THEN 'late'
+			            WHEN p.auto_collect THEN 'collected'
 			            ELSE 'paid' END AS decision
 			FROM attempts a JOIN payments p ON p.id = a.payment_id
-			WHERE a.id = ? AND a.state IN (?)
+			WHERE a.id = ? AND a.state = ANY(?)
 			FOR NO KEY UPDATE
 		), d AS (
 			SELECT *, CASE WHEN decision IN ('paid', 'collected') THEN 'paid' ELSE 'refunding' END AS attempt,
@@ -70,7 +68,7 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 			FROM d WHERE decision <> 'paid'
 		)
 		SELECT payment, attempt, decision <> 'surplus' AS serves FROM d`,
-		r.AttemptID, bun.In(texts(state.Attempts.Into(state.AttemptPaid))), r.BankTran, r.RRN, r.Card, r.RRN)
+		r.AttemptID, texts(state.Attempts.Into(state.AttemptPaid)), r.BankTran, r.RRN, r.Card, r.RRN)
 	switch {
 	case violates(err, "attempts_receipt"):
 		return Standing{}, ErrReceiptSpent
@@ -99,13 +97,13 @@ type Deadline struct {
 // payment with no money ends, unless the bank may still have it. Before the deadline it changes nothing.
 func (s *Store) AtDeadline(ctx context.Context, paymentID int64) (Deadline, error) {
 	var out Deadline
-	return out, s.inTx(ctx, "deadline", func(ctx context.Context, tx bun.Tx) error {
+	return out, s.inTx(ctx, "deadline", func(ctx context.Context, tx conn) error {
 		var p struct {
 			State state.Payment `bun:"state"`
 			Due   bool          `bun:"due"`
 		}
 		// Statements after this lock see every attempt that was opened before it.
-		err := one(ctx, tx, "payment", &p, `SELECT state, now() >= collect_by AS due FROM payments WHERE id = ? FOR NO KEY UPDATE`, paymentID)
+		err := tx.one(ctx, "payment", &p, `SELECT state, now() >= collect_by AS due FROM payments WHERE id = ? FOR NO KEY UPDATE`, paymentID)
 		if err != nil {
 			return err
 		}
@@ -124,21 +122,21 @@ func (s *Store) AtDeadline(ctx context.Context, paymentID int64) (Deadline, erro
 	})
 }
 
-func refundUncollected(ctx context.Context, tx bun.Tx, paymentID int64) error {
+func refundUncollected(ctx context.Context, tx conn, paymentID int64) error {
 	var id int64
-	return one(ctx, tx, "refund uncollected", &id, `
+	return tx.one(ctx, "refund uncollected", &id, `
 		WITH p AS (
-			UPDATE payments SET state = 'refunding', state_error = 'not_collected' WHERE id = ? AND state IN (?) RETURNING id, attempt_id
+			UPDATE payments SET state = 'refunding', state_error = 'not_collected' WHERE id = ? AND state = ANY(?) RETURNING id, attempt_id
 		), a AS (
-			UPDATE attempts a SET state = 'refunding' FROM p WHERE a.id = p.attempt_id AND a.state IN (?)
+			UPDATE attempts a SET state = 'refunding' FROM p WHERE a.id = p.attempt_id AND a.state = ANY(?)
 		)
 		INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT id, attempt_id, 'refunding', 'deadline' FROM p RETURNING id`,
-		paymentID, bun.In(texts(state.Payments.Into(state.PaymentRefunding))), bun.In(texts(state.Attempts.Into(state.AttemptRefunding))))
+		paymentID, texts(state.Payments.Into(state.PaymentRefunding)), texts(state.Attempts.Into(state.AttemptRefunding)))
 }
 
-func endUnpaid(ctx context.Context, tx bun.Tx, paymentID int64) (state.Payment, []Visit, error) {
+func endUnpaid(ctx context.Context, tx conn, paymentID int64) (state.Payment, []Visit, error) {
 	// An attempt without a session was never shown to the payer, and the door is closed now.
-	_, err := tx.NewRaw(`UPDATE attempts SET state = 'failed', error = 'no_session', ended_at = now() WHERE payment_id = ? AND state = 'created'`, paymentID).Exec(ctx)
+	err := tx.exec(ctx, `UPDATE attempts SET state = 'failed', error = 'no_session', ended_at = now() WHERE payment_id = ? AND state = 'created'`, paymentID)
 	if err != nil {
 		return "", nil, fmt.Errorf("close unopened attempts: %w", err)
 	}
@@ -147,7 +145,7 @@ func endUnpaid(ctx context.Context, tx bun.Tx, paymentID int64) (state.Payment, 
 		return state.PaymentPending, open, err
 	}
 	var end state.Payment
-	err = one(ctx, tx, "end unpaid", &end, `
+	err = tx.one(ctx, "end unpaid", &end, `
 		WITH p AS (
 			UPDATE payments p SET
 				state = CASE WHEN cancelled_at IS NOT NULL OR EXISTS (SELECT FROM attempts WHERE payment_id = p.id) THEN 'failed' ELSE 'expired' END,
@@ -162,83 +160,85 @@ func endUnpaid(ctx context.Context, tx bun.Tx, paymentID int64) (state.Payment, 
 
 // AttemptSettled records that the bank took the settlement of collected money.
 func (s *Store) AttemptSettled(ctx context.Context, attemptID int64) (Aftermath, error) {
-	if err := attemptSettled(ctx, s.db, attemptID, ""); err != nil {
-		return Aftermath{}, err
-	}
-	return s.Aftermath(ctx, attemptID)
+	return attemptSettled(ctx, s.pool(), attemptID, "")
 }
 
-func attemptSettled(ctx context.Context, db bun.IDB, attemptID int64, note string) error {
-	var n int
-	return one(ctx, db, "attempt settled", &n, `
+func attemptSettled(ctx context.Context, db conn, attemptID int64, note string) (Aftermath, error) {
+	return aftermath(ctx, db, "attempt settled", `
 		WITH a AS (
 			UPDATE attempts a SET state = 'settled', ended_at = now() FROM payments p
-			WHERE a.id = ? AND a.state IN (?) AND p.id = a.payment_id AND p.attempt_id = a.id AND p.state = 'collected'
+			WHERE a.id = ? AND a.state = ANY(?) AND p.id = a.payment_id AND p.attempt_id = a.id AND p.state = 'collected'
 			RETURNING a.id, a.payment_id
+		), p AS (
+			SELECT p.id, p.state FROM attempts t JOIN payments p ON p.id = t.payment_id WHERE t.id = ?
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT payment_id, id, 'settled', ? FROM a
-		)
-		SELECT count(*) FROM a`,
-		attemptID, bun.In(texts(state.Attempts.Into(state.AttemptSettled))), note)
+		)`+whatIsOpen,
+		attemptID, texts(state.Attempts.Into(state.AttemptSettled)), attemptID, note)
 }
 
 // AttemptRefunded records that the bank gave the money back, and which way.
 func (s *Store) AttemptRefunded(ctx context.Context, attemptID int64, how string) (Aftermath, error) {
-	if err := attemptRefunded(ctx, s.db, attemptID, how, ""); err != nil {
-		return Aftermath{}, err
-	}
-	return s.Aftermath(ctx, attemptID)
+	return attemptRefunded(ctx, s.pool(), attemptID, how, "")
 }
 
-func attemptRefunded(ctx context.Context, db bun.IDB, attemptID int64, how, note string) error {
-	var n int
-	return one(ctx, db, "attempt refunded", &n, `
+func attemptRefunded(ctx context.Context, db conn, attemptID int64, how, note string) (Aftermath, error) {
+	return aftermath(ctx, db, "attempt refunded", `
 		WITH a AS (
-			UPDATE attempts SET state = 'refunded', undone = ?, ended_at = now() WHERE id = ? AND state IN (?)
+			UPDATE attempts SET state = 'refunded', undone = ?, ended_at = now() WHERE id = ? AND state = ANY(?)
 			RETURNING id, payment_id, amount, gateway
-		), p AS (
+		), u AS (
 			UPDATE payments p SET state = 'refunded' FROM a
-			WHERE p.id = a.payment_id AND p.attempt_id = a.id AND p.state IN (?)
+			WHERE p.id = a.payment_id AND p.attempt_id = a.id AND p.state = ANY(?)
+			RETURNING p.id, p.state
+		), p AS (
+			SELECT p.id, coalesce(u.state, p.state) AS state
+			FROM attempts t JOIN payments p ON p.id = t.payment_id LEFT JOIN u ON u.id = p.id WHERE t.id = ?
 		), l AS (
 			INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref)
 			SELECT 'merchant/' || q.merchant_id || '/held', 'bank/' || a.gateway, a.amount, 'attempt/' || a.id || '/refunded'
 			FROM a JOIN payments q ON q.id = a.payment_id
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note)
-			SELECT payment_id, id, 'refunded', concat_ws(' ', ?::text, nullif(?, '')) FROM a
-		)
-		SELECT count(*) FROM a`,
-		how, attemptID, bun.In(texts(state.Attempts.Into(state.AttemptRefunded))),
-		bun.In(texts(state.Payments.Into(state.PaymentRefunded))), how, note)
+			SELECT payment_id, id, 'refunded', concat_ws(' ', ?::text, nullif(?::text, '')) FROM a
+		)`+whatIsOpen,
+		how, attemptID, texts(state.Attempts.Into(state.AttemptRefunded)),
+		texts(state.Payments.Into(state.PaymentRefunded)), attemptID, how, note)
 }
 
 // Aftermath is what is left of a payment when one of its attempts has ended.
 type Aftermath struct {
 	Payment state.Payment `json:"payment"`
-	Open    []Visit       `json:"open"` // other attempts that the bank may still say "paid" to
+	Open    []Visit       `json:"open"` // attempts that the bank may still say "paid" to
 }
+
+// whatIsOpen ends a statement whose p is the payment: its state and its open attempts.
+const whatIsOpen = `
+		SELECT p.state AS payment, o.id IS NOT NULL AS open, coalesce(o.id, 0) AS id, coalesce(o.gateway, '') AS gateway,
+		       coalesce(o.amount, 0) AS amount, coalesce(o.bank_token, '') AS bank_token, coalesce(o.final_at, now()) AS final_at, o.callback
+		FROM p LEFT JOIN attempts o ON o.payment_id = p.id AND o.state = 'open' ORDER BY o.id`
 
 // Aftermath reads the state of an attempt's payment and its open attempts.
 func (s *Store) Aftermath(ctx context.Context, attemptID int64) (Aftermath, error) {
+	return aftermath(ctx, s.pool(), "aftermath", `
+		WITH p AS (SELECT p.id, p.state FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = ?)`+whatIsOpen, attemptID)
+}
+
+func aftermath(ctx context.Context, db conn, what, query string, args ...any) (Aftermath, error) {
 	var rows []struct {
 		Payment state.Payment `bun:"payment"`
-		Open    *int64        `bun:"open"`
+		Open    bool          `bun:"open"`
 		Visit   `bun:"embed:"`
 	}
-	err := s.db.NewRaw(`
-		SELECT p.state AS payment, o.id AS open, o.id, o.gateway, o.amount, o.bank_token, o.final_at, o.callback
-		FROM attempts a JOIN payments p ON p.id = a.payment_id
-		LEFT JOIN attempts o ON o.payment_id = p.id AND o.state = 'open'
-		WHERE a.id = ? ORDER BY o.id`, attemptID).Scan(ctx, &rows)
-	if err != nil {
-		return Aftermath{}, fmt.Errorf("aftermath: %w", err)
+	if err := db.all(ctx, &rows, query, args...); err != nil {
+		return Aftermath{}, fmt.Errorf("%s: %w", what, err)
 	}
 	if len(rows) == 0 {
-		return Aftermath{}, fmt.Errorf("aftermath of attempt %d: %w", attemptID, ErrNotFound)
+		return Aftermath{}, fmt.Errorf("%s: attempt: %w", what, ErrNotFound)
 	}
 	after := Aftermath{Payment: rows[0].Payment}
 	for _, r := range rows {
-		if r.Open != nil {
+		if r.Open {
 			after.Open = append(after.Open, r.Visit)
 		}
 	}
@@ -272,9 +272,9 @@ type Resolution struct {
 // the attempt's state, is ErrConflict.
 func (s *Store) ResolveAttempt(ctx context.Context, r Resolution) error {
 	note := r.By + ": " + r.Reason
-	err := s.inTx(ctx, "resolve attempt", func(ctx context.Context, tx bun.Tx) error {
+	err := s.inTx(ctx, "resolve attempt", func(ctx context.Context, tx conn) error {
 		var before state.Attempt
-		err := one(ctx, tx, "attempt", &before, `
+		err := tx.one(ctx, "attempt", &before, `
 			SELECT a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
 			WHERE a.id = ? AND p.token = ? FOR NO KEY UPDATE`, r.AttemptID, r.Token)
 		if err != nil {
@@ -287,14 +287,14 @@ func (s *Store) ResolveAttempt(ctx context.Context, r Resolution) error {
 			return err
 		}
 		at := state.Attempt("")
-		if err := one(ctx, tx, "attempt", &at, `SELECT state FROM attempts WHERE id = ?`, r.AttemptID); err != nil {
+		if err := tx.one(ctx, "attempt", &at, `SELECT state FROM attempts WHERE id = ?`, r.AttemptID); err != nil {
 			return err
 		}
 		if at != r.As {
 			return fmt.Errorf("the payment does not allow it: %w", ErrConflict)
 		}
 		var eventID int64
-		return one(ctx, tx, "tell the saga", &eventID, `
+		return tx.one(ctx, "tell the saga", &eventID, `
 			WITH e AS (
 				INSERT INTO payment_events (payment_id, attempt_id, kind, note)
 				SELECT payment_id, id, 'resolved', ? FROM attempts WHERE id = ? RETURNING id
@@ -309,14 +309,17 @@ func (s *Store) ResolveAttempt(ctx context.Context, r Resolution) error {
 	return err
 }
 
-func (s *Store) resolve(ctx context.Context, tx bun.Tx, r Resolution, note string) error {
+func (s *Store) resolve(ctx context.Context, tx conn, r Resolution, note string) error {
+	var err error
 	switch r.As {
 	case state.AttemptSettled:
-		return attemptSettled(ctx, tx, r.AttemptID, note)
+		_, err = attemptSettled(ctx, tx, r.AttemptID, note)
 	case state.AttemptRefunded:
-		return attemptRefunded(ctx, tx, r.AttemptID, "by_hand", note)
+		_, err = attemptRefunded(ctx, tx, r.AttemptID, "by_hand", note)
 	case state.AttemptFailed:
-		return attemptNotPaid(ctx, tx, r.AttemptID, "resolved", true)
+		err = attemptNotPaid(ctx, tx, r.AttemptID, "resolved", true)
+	default:
+		err = fmt.Errorf("an attempt cannot be resolved as %q: %w", r.As, ErrConflict)
 	}
-	return fmt.Errorf("an attempt cannot be resolved as %q: %w", r.As, ErrConflict)
+	return err
 }

@@ -16,7 +16,8 @@ if [ -z "${DATABASE_URL:-}" ] && ! have postgres &&
     need "PostgreSQL is missing: install it ('apt-get install postgresql', 'brew install postgresql'), or set DATABASE_URL."
 fi
 
-have chromium || have chromium-browser || have google-chrome || have headless-shell || need \
+have chromium || have chromium-browser || have google-chrome || have headless-shell ||
+    [ -d "/Applications/Google Chrome.app" ] || need \
     "Chromium is missing: the payer pages are tested in it; install it ('apt-get install chromium')."
 
 exit $missing

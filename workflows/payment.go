@@ -72,7 +72,7 @@ func (p *paymentSaga) untilDeadline(ctx workflow.Context) error {
 		if p.state != state.PaymentPending {
 			break
 		}
-		shut, err := awaitUntil(ctx, at, p.doorShut)
+		shut, err := awaitUntil(ctx, at, "then ask the bank, if nobody came back", p.doorShut)
 		if err != nil || shut {
 			return err
 		}
@@ -82,7 +82,7 @@ func (p *paymentSaga) untilDeadline(ctx workflow.Context) error {
 			}
 		}
 	}
-	_, err := awaitUntil(ctx, p.in.CollectBy, p.doorShut)
+	_, err := awaitUntil(ctx, p.in.CollectBy, "deadline to collect", p.doorShut)
 	return err
 }
 
@@ -222,6 +222,7 @@ func (p *paymentSaga) listen(ctx workflow.Context) error {
 
 // inquire answers when the bank has spoken about every attempt that was open when it was asked.
 func (p *paymentSaga) inquire(ctx workflow.Context) (state.Payment, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // as the saga's own; what starts here outlives the question
 	if err := p.askAboutAll(ctx); err != nil {
 		return "", err
 	}

@@ -22,8 +22,12 @@ type saga struct {
 	patience time.Duration
 }
 
-// errStopped means that a person ended the step while the saga was waiting for it.
-var errStopped = errors.New("ended by a person")
+var (
+	// errStopped means that a person ended the step while the saga was waiting for it.
+	errStopped = errors.New("ended by a person")
+	// errTooLate means that a bounded call came to its bound without an answer.
+	errTooLate = errors.New("no answer in time")
+)
 
 func newSaga() saga {
 	return saga{open: map[string]bool{}, seen: map[int64]bool{}, patience: defaultPatience}
@@ -45,16 +49,17 @@ func (s *saga) fresh(eventID int64) bool {
 	return true
 }
 
-// awaitUntil waits for cond, at most until the instant, and says whether cond holds. The timer is
+// awaitUntil waits for cond, at most until the instant, and says whether cond holds. Operators read
+// why in the timeline. The timer is
 // cancelled explicitly: workflow.AwaitWithTimeout leaks it.
-func awaitUntil(ctx workflow.Context, at time.Time, cond func() bool) (bool, error) {
+func awaitUntil(ctx workflow.Context, at time.Time, why string, cond func() bool) (bool, error) {
 	left := at.Sub(workflow.Now(ctx))
 	if cond() || left <= 0 {
 		return cond(), nil
 	}
 	timerCtx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	timer := workflow.NewTimer(timerCtx, left)
+	timer := workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: why})
 	err := workflow.Await(ctx, func() bool { return cond() || timer.IsReady() })
 	return cond(), err
 }
@@ -66,7 +71,7 @@ type callOptions struct {
 }
 
 // call runs an activity: locally first, then durably, for as long as it takes. It returns nil, a
-// final error (refused), errStopped, or, with a bound, the timeout.
+// final error (refused), errStopped, or, with a bound, errTooLate.
 func (s *saga) call(ctx workflow.Context, st step, opt callOptions, activity any, in, out any) error {
 	err := workflow.ExecuteLocalActivity(st.local(ctx), activity, in).Get(ctx, out)
 	if err == nil || final(err) {
@@ -80,7 +85,7 @@ func (s *saga) call(ctx workflow.Context, st step, opt callOptions, activity any
 	future := workflow.ExecuteActivity(st.durable(ctx, opt.within), activity, in)
 	settled := func() bool { return future.IsReady() || stopped() }
 
-	inTime, err := awaitUntil(ctx, workflow.Now(ctx).Add(s.patience), settled)
+	inTime, err := awaitUntil(ctx, workflow.Now(ctx).Add(s.patience), "then a person is called", settled)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,11 @@ func (s *saga) call(ctx workflow.Context, st step, opt callOptions, activity any
 	if stopped() {
 		return errStopped
 	}
-	return future.Get(ctx, out)
+	err = future.Get(ctx, out)
+	if err != nil && !final(err) && opt.within > 0 {
+		return errTooLate // the server tells it by the latest failure, or by a timeout
+	}
+	return err
 }
 
 // store runs a store activity; it ends only when the database has answered.
@@ -149,19 +158,14 @@ func isType(err error, kind string) bool {
 	return errors.As(err, &app) && app.Type() == kind
 }
 
-// timedOut says whether a bounded call came to its bound without an answer.
-func timedOut(err error) bool {
-	var timeout *temporal.TimeoutError
-	return errors.As(err, &timeout)
-}
-
 // reasonOf names an error for people, without its text: texts may hold what a bank said.
 func reasonOf(err error) string {
 	var app *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
 	switch {
 	case errors.As(err, &app) && app.Type() != "":
 		return app.Type()
-	case timedOut(err):
+	case errors.As(err, &timeout):
 		return "no answer in time"
 	}
 	return "failed"

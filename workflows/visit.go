@@ -78,7 +78,7 @@ func (v *visit) awaitReason(ctx workflow.Context) error {
 		return err
 	}
 	if v.polls > 0 {
-		_, err := awaitUntil(ctx, v.nextPoll(workflow.Now(ctx)), wanted)
+		_, err := awaitUntil(ctx, v.nextPoll(workflow.Now(ctx)), "then ask the bank again", wanted)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (v *visit) ask(ctx workflow.Context) error {
 	switch {
 	case refused(err):
 		return v.notPaid(ctx, activities.ReasonRefused, true)
-	case timedOut(err):
+	case errors.Is(err, errTooLate):
 		return nil // the deadline came first; ask again behind the shut door
 	case err != nil:
 		return err
@@ -226,7 +226,7 @@ func (v *visit) insist(ctx workflow.Context, st step, activity any, in, out any)
 		if err := p.raise(ctx, st.attention); err != nil {
 			return err
 		}
-		stopped, err := awaitUntil(ctx, workflow.Now(ctx).Add(retryRefused), resolved)
+		stopped, err := awaitUntil(ctx, workflow.Now(ctx).Add(retryRefused), "then ask the bank again", resolved)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/paysaga/paysaga/store"
+)
+
+// watcher tells drivers when their payment is paid, by one small query for all of them: polling by
+// each driver would measure the polling. In life it is the payer's browser that comes back.
+type watcher struct {
+	db      *bun.DB
+	mu      sync.Mutex
+	waiting map[string]chan struct{}
+}
+
+func newWatcher(ctx context.Context, url string) (*watcher, error) {
+	db, err := store.Open(ctx, url, store.Options{Pool: 4})
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{db: db, waiting: map[string]chan struct{}{}}
+	go w.run(ctx)
+	return w, nil
+}
+
+func (w *watcher) run(ctx context.Context) {
+	for pause(ctx, 20*time.Millisecond) == nil {
+		var tokens []string
+		if err := w.db.NewRaw(`SELECT token FROM payments WHERE state = 'paid'`).Scan(ctx, &tokens); err != nil {
+			continue // the drivers' own deadline ends a run without a database
+		}
+		w.mu.Lock()
+		for _, token := range tokens {
+			if c, ok := w.waiting[token]; ok {
+				close(c)
+				delete(w.waiting, token)
+			}
+		}
+		w.mu.Unlock()
+	}
+}
+
+func (w *watcher) paid(ctx context.Context, token string) error {
+	c := make(chan struct{})
+	w.mu.Lock()
+	w.waiting[token] = c
+	w.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("payment %s is not paid: %w", token, ctx.Err())
+	case <-c:
+		return nil
+	}
+}
+
+// count runs a query that answers one number.
+func (w *watcher) count(ctx context.Context, query string) (int64, error) {
+	var n int64
+	if err := w.db.NewRaw(query).Scan(ctx, &n); err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	return n, nil
+}
+
+// until waits until the query answers zero.
+func (w *watcher) until(ctx context.Context, query string) error {
+	for {
+		n, err := w.count(ctx, query)
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("%d still open: %w", n, err)
+		}
+	}
+}
+
+const (
+	unsettled   = `SELECT count(*) FROM attempts WHERE state NOT IN ('settled', 'failed', 'refunded')`
+	undelivered = `SELECT count(*) FROM outbox`
+)
+
+// store fills the database with n ended payments, by SQL: what is measured is reading and creating
+// beside them, not how they came to be.
+func (w *watcher) fill(ctx context.Context, n int64) error {
+	_, err := w.db.NewRaw(`
+		WITH m AS (SELECT id FROM merchants WHERE public_id = 'faSDF42w3Fs'),
+		p AS (
+			INSERT INTO payments (token, merchant_id, amount, state, method, created_at, collect_by)
+			SELECT 'bench' || md5(random()::text || i), m.id, 10000, 'expired', 'asanpardakht',
+			       now() - make_interval(secs => i), now() - make_interval(secs => i - 1200)
+			FROM m, generate_series(1, ?) i RETURNING id
+		)
+		INSERT INTO payment_events (payment_id, kind) SELECT id, k FROM p, unnest(ARRAY['created', 'expired']) k`, n).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("fill: %w", err)
+	}
+	_, err = w.db.ExecContext(ctx, `VACUUM ANALYZE payments, payment_events`)
+	return err
+}

@@ -1,0 +1,158 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The commands, as a person in a terminal uses them beside the running system.
+
+func TestHelpIsReadable(t *testing.T) {
+	t.Parallel()
+	all := shared.mustRun(t, "--help")
+	commands := []string{"up", "api", "worker", "sandbox", "migrate", "demo", "audit", "replay", "merchant", "key", "token", "payment", "version"}
+	for _, name := range commands {
+		require.Regexp(t, `(?m)^  `+name+` +\S+`, all, "the list says what each is for")
+	}
+	// One process each is slow on a busy machine: only the commands with sub-commands or many flags.
+	for _, command := range []string{"up", "audit", "replay", "token", "merchant put", "merchant card", "key create", "payment stuck", "payment show", "payment resolve"} {
+		out := shared.mustRun(t, append(strings.Fields(command), "--help")...)
+		require.Contains(t, out, "Usage:")
+		require.Contains(t, out, "paysaga "+command)
+		require.NotContains(t, out, "panic")
+	}
+	resolve := shared.mustRun(t, "payment", "resolve", "--help")
+	for _, flag := range []string{"--attempt", "--as", "--by", "--reason", "Examples:"} {
+		require.Contains(t, resolve, flag)
+	}
+}
+
+func TestUnknownCommandSaysSo(t *testing.T) {
+	t.Parallel()
+	out, code := shared.command("collect")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, `unknown command "collect"`)
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	version := strings.TrimSpace(shared.mustRun(t, "version"))
+	require.NotEmpty(t, version)
+	require.JSONEq(t, fmt.Sprintf(`{"version":%q}`, version), string(get(t, shared.inst.APIURL+"/version").body))
+}
+
+func TestMerchantAndKeysByCommand(t *testing.T) {
+	t.Parallel()
+	m := shared.with(t, "e2e-bakery", 10*time.Minute)
+	require.Regexp(t, `(?m)^e2e-bakery +e2e-bakery +10m0s +asanpardakht,zarinpal,zibal,sandbox +enabled$`, shared.mustRun(t, "merchant", "list"))
+	token := m.create(t, 12_000)
+
+	list := shared.mustRun(t, "key", "list", m.id)
+	require.NotContains(t, list, m.key, "a key is shown once")
+	row := regexp.MustCompile(`(?m)^(\d+) +` + m.key[len(m.key)-4:] + ` .* live$`).FindStringSubmatch(list)
+	require.NotNil(t, row, "%s", list)
+
+	require.Equal(t, http.StatusOK, m.must(t, http.MethodGet, "/"+token, nil).status, "the key is remembered now")
+	shared.mustRun(t, "key", "revoke", row[1])
+	await(t, 1500*time.Millisecond, "a revoked key is refused within a second", func() (bool, string) {
+		a := m.must(t, http.MethodGet, "/"+token, nil)
+		return a.status == http.StatusUnauthorized, fmt.Sprint(a.status)
+	})
+	require.Contains(t, shared.mustRun(t, "key", "list", m.id), "revoked")
+
+	out, code := shared.command("key", "create", "nobody")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "nobody")
+}
+
+func TestBadMerchantIsRefusedInPlainWords(t *testing.T) {
+	t.Parallel()
+	out, code := shared.command("merchant", "put", "e2e-slow", "--gateways", "zibal", "--collect-within", "21m")
+	require.Equal(t, 1, code, "%s", out)
+	require.Contains(t, out, "at most 20m")
+	out, code = shared.command("merchant", "put", "سنگک", "--gateways", "zibal")
+	require.Equal(t, 1, code, "%s", out)
+	require.Contains(t, out, "letters, digits")
+	require.NotContains(t, shared.mustRun(t, "merchant", "list"), "e2e-slow")
+}
+
+func TestBranchToken(t *testing.T) {
+	t.Parallel()
+	token := strings.TrimSpace(shared.mustRun(t, "token", "--branch", "31"))
+	require.Len(t, strings.Split(token, "."), 3)
+	_, code := shared.command("token", "--branch", "404")
+	require.Equal(t, 1, code, "a branch that does not exist gets no token")
+}
+
+func TestShowAPayment(t *testing.T) {
+	t.Parallel()
+	out := shared.mustRun(t, "payment", "show", "AsF42Sg53")
+	require.Contains(t, out, "10,000 rial, collected")
+	require.Contains(t, out, shared.inst.UIURL+"/namespaces/paysaga/workflows/payment%2FAsF42Sg53")
+	for _, kind := range []string{"created", "attempt_started", "callback", "paid", "collected", "settled"} {
+		require.Regexp(t, `(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d* +`+kind+`\b`, out)
+	}
+	_, code := shared.command("payment", "show", "nosuchtoken")
+	require.Equal(t, 1, code)
+}
+
+func TestNobodyIsStuck(t *testing.T) {
+	t.Parallel()
+	out := shared.mustRun(t, "payment", "stuck")
+	require.Equal(t, 1, strings.Count(out, "\n"), "the headline alone: %s", out)
+}
+
+func TestReplayOfTheRunningServer(t *testing.T) {
+	t.Parallel()
+	out := shared.mustRun(t, "replay", "--since", "1h")
+	require.Regexp(t, `(?m)^[1-9]\d* sagas replayed, 0 broken$`, out)
+}
+
+func TestSecondUpInTheSameHomeSaysSo(t *testing.T) {
+	t.Parallel()
+	again := shared.terminal(t.Context(), "up")
+	again.Env = append(again.Env, "PAYSAGA_ENV=dev", "PAYSAGA_DEVSTACK="+devstackBin)
+	out, code := runCommand(again)
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "already running in "+shared.home)
+	require.Contains(t, out, shared.inst.APIURL)
+	require.Equal(t, http.StatusOK, get(t, shared.inst.APIURL+"/readyz").status)
+}
+
+func TestCommandsSayThatNothingRuns(t *testing.T) {
+	t.Parallel()
+	elsewhere := &house{home: t.TempDir()}
+	out, code := elsewhere.command("merchant", "list")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "not running")
+	require.Contains(t, out, "make up")
+}
+
+// operatorLink: only a key with the operator's scope is shown where the saga can be looked at.
+func TestOperatorsAreShownTheSaga(t *testing.T) {
+	t.Parallel()
+	m := shared.taxi()
+	require.Empty(t, m.must(t, http.MethodGet, "/AsF42Sg53", nil).header.Get("X-Saga-Link"))
+	m.key = "test-operator"
+	link := m.must(t, http.MethodGet, "/AsF42Sg53", nil).header.Get("X-Saga-Link")
+	require.Equal(t, shared.inst.UIURL+"/namespaces/paysaga/workflows/payment%2FAsF42Sg53", link)
+	get(t, link)
+}
+
+func TestOpenAPIAndDocs(t *testing.T) {
+	t.Parallel()
+	var spec struct {
+		OpenAPI string         `json:"openapi"`
+		Paths   map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(get(t, shared.inst.APIURL+"/openapi.json").body, &spec))
+	require.Contains(t, spec.Paths, "/api/v1/payments")
+	require.NotContains(t, string(get(t, shared.inst.APIURL+"/docs").body), "https://", "the docs work offline")
+}
