@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/paysaga/paysaga/store"
 )
 
@@ -88,6 +90,9 @@ func (a *Payments) PaymentAftermath(ctx context.Context, attemptID int64) (store
 func (a *Payments) PaymentAttention(ctx context.Context, in Attention) error {
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
+	if in.Reason != "" {
+		activity.GetLogger(ctx).Warn("a payment needs a person", "payment", in.PaymentID, "reason", in.Reason)
+	}
 	return a.Store.SetAttention(ctx, in.PaymentID, in.Reason)
 }
 

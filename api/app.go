@@ -13,7 +13,6 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
 	"github.com/paysaga/paysaga/auth"
-	"github.com/paysaga/paysaga/gateways"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 )
@@ -31,7 +30,7 @@ type Deps struct {
 	Store    *store.Store
 	Auth     *auth.Authenticator
 	Sagas    Sagas
-	Gateways gateways.Registry
+	Gateways Gateways
 	Log      *slog.Logger
 	Metrics  *Metrics
 	Ready    func(ctx context.Context) error // nil when every dependency answers

@@ -52,14 +52,6 @@ func (s rateSet[K]) take(key K) error {
 	return nil
 }
 
-// spent says whether the key has no token left, without using one.
-func (s rateSet[K]) spent(key K) error {
-	if s.bucket(key).Tokens() >= 1 {
-		return nil
-	}
-	return tooMany(time.Duration(float64(time.Second) / float64(s.limit)))
-}
-
 func (s rateSet[K]) bucket(key K) *rate.Limiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,9 @@ import (
 
 // The payer's side: hosted pages, and the way to the bank and back.
 
+// Gateways are the banks that payers can be sent to.
+type Gateways = gateways.Registry
+
 func (a *API) payRoutes() {
 	a.app.Get("/pay/assets/:name", a.payAsset)
 	a.app.All("/pay/callback/:attempt/:key", a.bankCallback)
@@ -41,16 +45,18 @@ func (a *API) payAsset(c *fiber.Ctx) error {
 	return c.Send(body)
 }
 
-// paymentPage reads what a page needs. Guessing links is slowed down by address.
-func (a *API) paymentPage(ctx context.Context, c *fiber.Ctx) (store.PaymentPage, error) {
-	if err := a.limits.miss.spent(c.IP()); err != nil {
-		return store.PaymentPage{}, err
-	}
-	page, err := a.Store.PaymentPage(ctx, c.Params("token"))
+// missed counts links that lead nowhere, by address: guessing them is stopped, right ones go on.
+func (a *API) missed(c *fiber.Ctx, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		_ = a.limits.miss.take(c.IP())
+		return cmp.Or(a.limits.miss.take(c.IP()), err)
 	}
-	return page, err
+	return err
+}
+
+// paymentPage reads what a page needs.
+func (a *API) paymentPage(ctx context.Context, c *fiber.Ctx) (store.PaymentPage, error) {
+	page, err := a.Store.PaymentPage(ctx, c.Params("token"))
+	return page, a.missed(c, err)
 }
 
 func (a *API) payPage(c *fiber.Ctx) error {
@@ -165,16 +171,10 @@ func returnURL(p store.PaymentPage) string {
 }
 
 func (a *API) payStatus(c *fiber.Ctx) error {
-	if err := a.limits.miss.spent(c.IP()); err != nil {
-		return err
-	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
 	now, err := a.Store.PaymentNow(ctx, c.Params("token"))
-	if errors.Is(err, store.ErrNotFound) {
-		_ = a.limits.miss.take(c.IP())
-	}
-	if err != nil {
+	if err := a.missed(c, err); err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -297,16 +297,10 @@ func (a *API) bankCallback(c *fiber.Ctx) error {
 	if err != nil || id <= 0 {
 		return store.ErrNotFound
 	}
-	if err := a.limits.miss.spent(c.IP()); err != nil {
-		return err
-	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
 	token, err := a.Store.RecordCallback(ctx, id, c.Params("key"), callbackFields(c))
-	if errors.Is(err, store.ErrNotFound) {
-		_ = a.limits.miss.take(c.IP())
-	}
-	if err != nil {
+	if err := a.missed(c, err); err != nil {
 		return err
 	}
 	return c.Redirect(pagePath(token), http.StatusSeeOther)
@@ -329,8 +323,12 @@ func callbackFields(c *fiber.Ctx) map[string]string {
 		}
 		out[name] = strings.ToValidUTF8(strings.ReplaceAll(string(value), "\x00", ""), "")
 	}
-	c.Request().URI().QueryArgs().VisitAll(keep)
-	c.Request().PostArgs().VisitAll(keep)
+	for key, value := range c.Request().URI().QueryArgs().All() {
+		keep(key, value)
+	}
+	for key, value := range c.Request().PostArgs().All() {
+		keep(key, value)
+	}
 	return out
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -48,14 +49,11 @@ const principalKey = "principal"
 
 // authenticate lets a known API key in, within its rate.
 func (a *API) authenticate(c *fiber.Ctx) error {
-	if err := a.limits.wrong.spent(c.IP()); err != nil {
-		return err
-	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
 	p, err := a.Auth.Key(ctx, auth.Header(c.Get(fiber.HeaderAuthorization)))
 	if errors.Is(err, auth.ErrUnauthorized) {
-		_ = a.limits.wrong.take(c.IP())
+		return cmp.Or(a.limits.wrong.take(c.IP()), err)
 	}
 	if err != nil {
 		return err

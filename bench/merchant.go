@@ -115,33 +115,3 @@ func (m *merchant) pay(ctx context.Context, token string) error {
 	_, err = m.do(ctx, http.MethodPost, back, fields)
 	return err
 }
-
-// await reads until the payment is in the wanted state.
-func (m *merchant) await(ctx context.Context, token, want string) error {
-	for {
-		state, err := m.read(ctx, token)
-		if err != nil || state == want {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("payment %s is %s, not %s: %w", token, state, want, ctx.Err())
-		case <-time.After(25 * time.Millisecond):
-		}
-	}
-}
-
-// saga carries one payment from create to collect.
-func (m *merchant) saga(ctx context.Context) (string, error) {
-	token, err := m.create(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := m.pay(ctx, token); err != nil {
-		return "", err
-	}
-	if err := m.await(ctx, token, "paid"); err != nil {
-		return "", err
-	}
-	return token, m.collect(ctx, token)
-}

@@ -44,6 +44,7 @@ func openParts(ctx context.Context, process string) (*parts, error) {
 		return nil, err
 	}
 	p.dispatch = dispatch.New(p.temporal, cfg.OutboxWorkers, p.log)
+	p.dispatch.LinkTo(func(id string) string { return sagaclient.Link(cfg.UIURL, cfg.TemporalNamespace, id) })
 	p.store = store.New(p.db, p.dispatch.Kick)
 	p.dispatch.Use(p.store)
 	p.metrics.watch(p.store)

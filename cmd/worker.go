@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"golang.org/x/time/rate"
 
 	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/config"
@@ -42,7 +43,7 @@ func runWorker(ctx context.Context) error {
 	}
 	workers := worker.New(p.temporal, worker.Options{
 		Payments:   &activities.Payments{Store: p.store},
-		Bank:       &activities.Bank{Gateways: banks(p.cfg)},
+		Bank:       bankActivities(p.cfg),
 		StoreCalls: p.cfg.DatabasePool,
 	})
 	if err := workers.Start(); err != nil {
@@ -67,6 +68,16 @@ func runWorker(ctx context.Context) error {
 	shutdown, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(wrap("serve", err), ops.Shutdown(shutdown), decoder.Shutdown(shutdown))
+}
+
+// bankActivities call every bank within its rate.
+func bankActivities(cfg config.Config) *activities.Bank {
+	registry := banks(cfg)
+	limits := make(map[string]*rate.Limiter, len(registry))
+	for name := range registry {
+		limits[name] = rate.NewLimiter(rate.Limit(cfg.BankCallsPerSecond), max(1, int(cfg.BankCallsPerSecond)))
+	}
+	return &activities.Bank{Gateways: registry, Limits: limits}
 }
 
 // awaitTemporal waits until the server answers and knows our search attributes.

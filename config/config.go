@@ -46,6 +46,8 @@ type Config struct {
 	RateBurst     int     `env:"PAYSAGA_RATE_BURST" envDefault:"400"`
 	ListPerMinute int     `env:"PAYSAGA_LIST_PER_MINUTE" envDefault:"60"`
 
+	// BankCallsPerSecond bounds the calls of one process to each bank.
+	BankCallsPerSecond float64 `env:"PAYSAGA_BANK_CALLS_PER_SECOND" envDefault:"200"`
 	// SandboxSessionLife is how long a session at the simulated bank can be paid.
 	SandboxSessionLife time.Duration `env:"PAYSAGA_SANDBOX_SESSION_LIFE" envDefault:"15m"`
 	// AttemptStart is the first invoice number; raise it when a bank has seen lower ones from an earlier system.

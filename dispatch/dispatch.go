@@ -40,14 +40,21 @@ type Dispatcher struct {
 	store    *store.Store
 	temporal Temporal
 	log      *slog.Logger
-	workers  int // deliveries at once
+	workers  int                        // deliveries at once
+	link     func(sagaID string) string // the saga's page in the Temporal UI, for the log
 	work     chan struct{}
 }
 
 // New returns a dispatcher that makes `workers` deliveries at once.
 func New(temporal Temporal, workers int, log *slog.Logger) *Dispatcher {
-	return &Dispatcher{temporal: temporal, log: log, workers: workers, work: make(chan struct{}, 1)}
+	return &Dispatcher{
+		temporal: temporal, log: log, workers: workers, work: make(chan struct{}, 1),
+		link: func(sagaID string) string { return sagaID },
+	}
 }
+
+// LinkTo makes the log name a saga by its page in the Temporal UI.
+func (d *Dispatcher) LinkTo(link func(sagaID string) string) { d.link = link }
 
 // Use sets the store; the store in turn kicks this dispatcher, so one of them comes first.
 func (d *Dispatcher) Use(s *store.Store) { d.store = s }
@@ -181,6 +188,9 @@ func startSaga[In starter](ctx context.Context, d *Dispatcher, row store.Deliver
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
 		return nil // an earlier delivery arrived
+	}
+	if err == nil {
+		d.log.Info("saga started", "saga", options.ID, "link", d.link(options.ID))
 	}
 	return err
 }

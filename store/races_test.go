@@ -201,7 +201,7 @@ func TestCancelWaitsForTheMoney(t *testing.T) {
 	p := w.create(m)
 	a := w.open(p)
 
-	resume := w.pauseAttempts()
+	resume := w.pause("AFTER UPDATE ON attempts", "attempts")
 	errs := make(chan error, 2)
 	go func() { _, err := w.AttemptPaid(t.Context(), receipt(a)); errs <- err }()
 	w.blocked(1)
@@ -217,22 +217,6 @@ func TestCancelWaitsForTheMoney(t *testing.T) {
 	require.NoError(t, err)
 	w.requireBooks(m, 0, 0)
 	w.requireTrue()
-}
-
-// pauseAttempts makes every statement that changes an attempt wait at its end, rows locked.
-func (w *world) pauseAttempts() (resume func()) {
-	w.Helper()
-	ctx := w.Context()
-	_, err := w.owner.ExecContext(ctx, `
-		CREATE FUNCTION test_pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
-		CREATE TRIGGER test_pause AFTER UPDATE ON attempts FOR EACH STATEMENT EXECUTE FUNCTION test_pause()`)
-	require.NoError(w, err)
-	tx, err := w.owner.BeginTx(ctx, nil)
-	require.NoError(w, err)
-	w.Cleanup(func() { _ = tx.Rollback() })
-	_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1)`)
-	require.NoError(w, err)
-	return func() { require.NoError(w, tx.Commit()) }
 }
 
 // Money whose booking began before a cancel and got its turn after it: the merchant has heard OK, so

@@ -60,7 +60,8 @@ func (c conn) all(ctx context.Context, dest any, query string, args ...any) erro
 	if err != nil {
 		return err
 	}
-	return c.db.ScanRows(ctx, rows, dest) // closes rows
+	defer rows.Close()
+	return errors.Join(c.db.ScanRows(ctx, rows, dest), rows.Err())
 }
 
 // exec runs a statement that answers nothing.
@@ -69,8 +70,9 @@ func (c conn) exec(ctx context.Context, query string, args ...any) error {
 	if err != nil {
 		return err
 	}
+	defer rows.Close()
 	rows.Next()
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 func (c conn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {

@@ -1,11 +1,6 @@
 package store
 
-import (
-	"time"
-
-	"github.com/uptrace/bun/dialect/pgdialect"
-	"github.com/uptrace/bun/schema"
-)
+import "time"
 
 // Seconds is an interval as PostgreSQL's extract(epoch …) gives it.
 type Seconds float64
@@ -13,9 +8,7 @@ type Seconds float64
 // Duration converts to Go's type.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-func textArray(v []string) schema.QueryAppender { return pgdialect.Array(v) }
-
-// strings turns states into plain strings for IN lists.
+// texts turns states into plain strings for = ANY(…).
 func texts[S ~string](states []S) []string {
 	out := make([]string, len(states))
 	for i, s := range states {

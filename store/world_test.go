@@ -242,4 +242,25 @@ func (w *world) hold(p store.Payment) (tx bun.Tx) {
 	return tx
 }
 
+// pause makes statements that fire the trigger and hold a text wait for resume: after their snapshot
+// was taken and, with AFTER, with their rows locked.
+func (w *world) pause(when, text string) (resume func()) {
+	w.Helper()
+	ctx := w.Context()
+	_, err := w.owner.NewRaw(`
+		CREATE FUNCTION test_pause() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF position(? IN current_query()) > 0 THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER test_pause `+when+` FOR EACH STATEMENT EXECUTE FUNCTION test_pause()`, text).Exec(ctx)
+	require.NoError(w, err)
+	tx, err := w.owner.BeginTx(ctx, nil)
+	require.NoError(w, err)
+	w.Cleanup(func() { _ = tx.Rollback() })
+	_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1)`)
+	require.NoError(w, err)
+	return func() { require.NoError(w, tx.Commit()) }
+}
+
 func rial(n int) money.Rial { return money.Rial(n) }

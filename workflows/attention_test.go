@@ -138,7 +138,7 @@ func TestTwoAttemptsNeedAPerson(t *testing.T) {
 // The row names a reason that still holds.
 func TestTwoReasons(t *testing.T) {
 	w := newWorld(t)
-	w.fails("undo 1", refused)
+	w.fails("undo 1", refused, refused)
 	w.fails("settle 2", refused)
 	w.at(1*minute, func() {
 		w.open(1)
@@ -151,7 +151,7 @@ func TestTwoReasons(t *testing.T) {
 	require.Equal(t, state.PaymentCollected, w.run().State)
 	require.Equal(t, []string{
 		"01:00 attention refund_not_confirmed", "03:00 attention settlement_not_confirmed",
-		"61:00 attention settlement_not_confirmed", "63:00 attention over",
+		"63:00 attention refund_not_confirmed", "121:00 attention over",
 	}, w.told("attention"))
 }
 

@@ -18,7 +18,15 @@ type step struct {
 	each      time.Duration // one regular try
 	every     time.Duration // longest pause between regular tries
 	queue     string
-	attention string // raised when the call is still open after its patience
+	attention string // raised when the call is still open after its patience; empty: nobody is called
+}
+
+// attendStep writes that a person is called. It calls nobody itself: that would never end while the
+// database is away.
+func attendStep() step {
+	st := storeStep("call a person")
+	st.attention = ""
+	return st
 }
 
 func storeStep(name string) step {

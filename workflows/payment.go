@@ -38,7 +38,7 @@ func Payment(ctx workflow.Context, in PaymentInput) (PaymentResult, error) {
 
 	p := &paymentSaga{saga: newSaga(), in: in, state: state.PaymentPending}
 	p.attend = func(ctx workflow.Context, reason string) error {
-		return p.store(ctx, "call a person", payments.PaymentAttention, activities.Attention{PaymentID: in.PaymentID, Reason: reason}, nil)
+		return p.call(ctx, attendStep(), callOptions{}, payments.PaymentAttention, activities.Attention{PaymentID: in.PaymentID, Reason: reason}, nil)
 	}
 	if err := p.listen(ctx); err != nil {
 		return PaymentResult{}, err

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 // a person.
 type saga struct {
 	lines    []string
-	open     map[string]bool // attention reasons raised and not over
-	seen     map[int64]bool  // event ids of signals taken
+	open     []string       // reasons for which a person is called, oldest first; one may stand twice
+	seen     map[int64]bool // event ids of signals taken
 	attend   func(ctx workflow.Context, reason string) error
 	patience time.Duration
 }
@@ -30,7 +31,7 @@ var (
 )
 
 func newSaga() saga {
-	return saga{open: map[string]bool{}, seen: map[int64]bool{}, patience: defaultPatience}
+	return saga{seen: map[int64]bool{}, patience: defaultPatience}
 }
 
 // say appends a line to the Markdown that the UI shows as current details.
@@ -86,19 +87,11 @@ func (s *saga) call(ctx workflow.Context, st step, opt callOptions, activity any
 	settled := func() bool { return future.IsReady() || stopped() }
 
 	inTime, err := awaitUntil(ctx, workflow.Now(ctx).Add(s.patience), "then a person is called", settled)
+	if err == nil && !inTime {
+		err = s.awaitAttended(ctx, st.attention, settled)
+	}
 	if err != nil {
 		return err
-	}
-	if !inTime {
-		if err := s.raise(ctx, st.attention); err != nil {
-			return err
-		}
-		if err := workflow.Await(ctx, settled); err != nil {
-			return err
-		}
-		if err := s.lower(ctx, st.attention); err != nil {
-			return err
-		}
 	}
 	if stopped() {
 		return errStopped
@@ -110,38 +103,61 @@ func (s *saga) call(ctx workflow.Context, st step, opt callOptions, activity any
 	return err
 }
 
+// awaitAttended waits while a person is called; for the calling itself, without.
+func (s *saga) awaitAttended(ctx workflow.Context, reason string, cond func() bool) error {
+	if reason == "" {
+		return workflow.Await(ctx, cond)
+	}
+	if err := s.raise(ctx, reason); err != nil {
+		return err
+	}
+	if err := workflow.Await(ctx, cond); err != nil {
+		return err
+	}
+	return s.lower(ctx, reason)
+}
+
 // store runs a store activity; it ends only when the database has answered.
 func (s *saga) store(ctx workflow.Context, name string, activity any, in, out any) error {
 	return s.call(ctx, storeStep(name), callOptions{}, activity, in, out)
 }
 
-// raise calls a person: search attribute, row, details. Raising twice changes nothing.
+// raise calls a person: search attribute, row, details. Whoever raises lowers once.
 func (s *saga) raise(ctx workflow.Context, reason string) error {
-	if s.open[reason] {
-		return nil
-	}
-	s.open[reason] = true
+	s.open = append(s.open, reason)
 	s.say(ctx, "**needs attention: %s**", reason)
-	if err := workflow.UpsertTypedSearchAttributes(ctx, NeedsAttention.ValueSet(true)); err != nil {
-		return fmt.Errorf("raise attention: %w", err)
-	}
-	return s.attend(ctx, reason)
+	return s.showAttention(ctx)
 }
 
-// lower takes the call back.
+// lower takes one call back; others may still hold.
 func (s *saga) lower(ctx workflow.Context, reason string) error {
-	if !s.open[reason] {
-		return nil
+	if i := slices.Index(s.open, reason); i >= 0 {
+		s.open = slices.Delete(s.open, i, i+1)
 	}
-	delete(s.open, reason)
 	s.say(ctx, "attention over: %s", reason)
-	if len(s.open) > 0 {
-		return nil
+	return s.showAttention(ctx)
+}
+
+func (s *saga) showAttention(ctx workflow.Context) error {
+	for {
+		reason := s.latestReason()
+		if err := workflow.UpsertTypedSearchAttributes(ctx, NeedsAttention.ValueSet(reason != "")); err != nil {
+			return fmt.Errorf("show attention: %w", err)
+		}
+		if err := s.attend(ctx, reason); err != nil {
+			return err
+		}
+		if reason == s.latestReason() { // else there was news while the row was written
+			return nil
+		}
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, NeedsAttention.ValueSet(false)); err != nil {
-		return fmt.Errorf("lower attention: %w", err)
+}
+
+func (s *saga) latestReason() string {
+	if len(s.open) == 0 {
+		return ""
 	}
-	return s.attend(ctx, "")
+	return s.open[len(s.open)-1]
 }
 
 // final says whether trying again cannot change the error.

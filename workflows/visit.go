@@ -217,23 +217,26 @@ func (v *visit) sendBackForeign(ctx workflow.Context, found activities.Finding) 
 func (v *visit) insist(ctx workflow.Context, st step, activity any, in, out any) error {
 	p := v.payment
 	resolved := func() bool { return v.resolved }
-	for {
-		err := p.call(ctx, st, callOptions{stop: resolved}, activity, in, out)
-		if !refused(err) {
-			return errors.Join(err, p.lower(ctx, st.attention))
-		}
-		p.say(ctx, "%s: the bank refused, attempt %d", st.name, v.AttemptID)
-		if err := p.raise(ctx, st.attention); err != nil {
-			return err
-		}
-		stopped, err := awaitUntil(ctx, workflow.Now(ctx).Add(retryRefused), "then ask the bank again", resolved)
-		if err != nil {
-			return err
-		}
-		if stopped {
-			return errors.Join(errStopped, p.lower(ctx, st.attention))
+	err := p.call(ctx, st, callOptions{stop: resolved}, activity, in, out)
+	if !refused(err) {
+		return err
+	}
+	p.say(ctx, "%s: the bank refused, attempt %d", st.name, v.AttemptID)
+	if err := p.raise(ctx, st.attention); err != nil {
+		return err
+	}
+	for refused(err) {
+		stopped, broken := awaitUntil(ctx, workflow.Now(ctx).Add(retryRefused), "then ask the bank again", resolved)
+		switch {
+		case broken != nil:
+			return broken
+		case stopped:
+			err = errStopped
+		default:
+			err = p.call(ctx, st, callOptions{stop: resolved}, activity, in, out)
 		}
 	}
+	return errors.Join(err, p.lower(ctx, st.attention))
 }
 
 // notPaid records the bank's word that there is no money, for now or for good.

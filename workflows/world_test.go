@@ -52,8 +52,9 @@ type world struct {
 	flagged    bool   // search attribute NeedsAttention
 	shownState string // search attribute SagaState
 
-	steps, crashAt int // a crash after so many steps; 0 = none
-	crashed        bool
+	steps, crashAt int  // a crash after so many steps; 0 = none
+	crashed        bool // the worker is gone, nothing reaches the outside
+	crashedOnce    bool
 }
 
 type sent struct {
@@ -111,7 +112,7 @@ func (w *world) step() error {
 	if w.steps != w.crashAt {
 		return nil
 	}
-	w.crashed = true
+	w.crashed, w.crashedOnce = true, true
 	w.note("crash")
 	return errCrashed
 }
@@ -297,7 +298,7 @@ func (w *world) mortal(ctx workflow.Context, in workflows.PaymentInput) (workflo
 // result and with the bank's book, no money went both ways, and nobody is called any more.
 func (w *world) finished() workflows.PaymentResult {
 	w.t.Helper()
-	story := strings.Join(w.journal, "\n")
+	story := w.story()
 	require.True(w.t, w.env.IsWorkflowCompleted(), story)
 	require.NoError(w.t, w.env.GetWorkflowError(), story)
 	var result workflows.PaymentResult
@@ -322,6 +323,8 @@ var agrees = map[state.Attempt][]chargeState{
 	state.AttemptRefunded: {chargeReturned},
 	state.AttemptFailed:   {chargeOpen, chargeDeclined, chargePaid, chargeReturned},
 }
+
+func (w *world) story() string { return strings.Join(w.journal, "\n") }
 
 // told lists the journal's lines that hold one of the words.
 func (w *world) told(words ...string) []string {

@@ -1,0 +1,111 @@
+package workflows_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/state"
+)
+
+// A worker dies after any of its steps, before it hears the answer, and takes with it everything that
+// its workflow task remembered. Whoever takes over finds the rows and the bank as they were left and
+// must end well. The outcome may differ only where time went by.
+func TestCrashAfterEveryStep(t *testing.T) {
+	stories := map[string]struct {
+		tell func(*world)
+		ends []state.Payment
+	}{
+		"collected": {func(w *world) {
+			w.at(1*minute, func() { w.payAndReturn(1) })
+			w.at(2*minute, w.collect)
+		}, []state.Payment{state.PaymentCollected}},
+		"auto-collected": {func(w *world) {
+			w.rows.auto = true
+			w.at(1*minute, func() { w.payAndReturn(1) })
+		}, []state.Payment{state.PaymentCollected}},
+		"found by inquiry": {func(w *world) {
+			w.at(1*minute, func() {
+				w.open(1)
+				w.bank.pay(1)
+			})
+			w.at(2*minute, func() { w.inquire() })
+			w.at(3*minute, w.collect)
+		}, []state.Payment{state.PaymentCollected, state.PaymentRefunded}}, // the question died with the worker
+		"found by inquiry, not collected": {func(w *world) {
+			w.at(1*minute, func() {
+				w.open(1)
+				w.bank.pay(1)
+			})
+			w.at(2*minute, func() { w.inquire() })
+		}, []state.Payment{state.PaymentRefunded}},
+		"refunded at the deadline": {func(w *world) {
+			w.at(1*minute, func() { w.payAndReturn(1) })
+		}, []state.Payment{state.PaymentRefunded}},
+		"late": {func(w *world) {
+			w.at(10*minute+second, func() { w.open(1) })
+			w.at(window+30*second, func() { w.bank.pay(1) })
+			w.at(window+40*second, func() { w.callback(1) })
+		}, []state.Payment{state.PaymentRefunded, state.PaymentFailed}}, // failed: the bank was first to return it
+		"cancelled": {func(w *world) {
+			w.at(1*minute, func() { w.payAndReturn(1) })
+			w.at(2*minute, w.cancel)
+		}, []state.Payment{state.PaymentRefunded}},
+		"paid twice": {func(w *world) {
+			w.at(1*minute, func() {
+				w.open(1)
+				w.open(2)
+				w.bank.pay(1)
+				w.callback(1)
+			})
+			w.at(90*second, func() {
+				w.bank.pay(2)
+				w.callback(2)
+			})
+			w.at(3*minute, w.collect)
+		}, []state.Payment{state.PaymentCollected}},
+		"mismatch": {func(w *world) {
+			w.at(1*minute, func() {
+				w.open(1)
+				w.bank.charges[1].amount = 1
+				w.bank.pay(1)
+				w.callback(1)
+			})
+		}, []state.Payment{state.PaymentFailed}},
+		"refused": {func(w *world) {
+			w.fails("settle", refused)
+			w.at(1*minute, func() { w.payAndReturn(1) })
+			w.at(2*minute, w.collect)
+		}, []state.Payment{state.PaymentCollected}},
+	}
+	for name, story := range stories {
+		for _, pause := range []time.Duration{second, 5 * minute, hour} { // an hour is past what the bank waits
+			for step := 1; ; step++ {
+				w := newWorld(t)
+				story.tell(w)
+				end := w.runThroughCrashes(pause, step).State
+				if !w.crashedOnce {
+					require.Greater(t, step, 3, "%s: the story has its steps", name)
+					break
+				}
+				require.Contains(t, story.ends, end, "%s, %s after a crash at step %d\n%s", name, pause, step, w.story())
+			}
+		}
+	}
+}
+
+// A worker that dies again and again.
+func TestManyCrashes(t *testing.T) {
+	for seed := range 40 {
+		w := newWorld(t)
+		w.rows.auto = seed%2 == 0
+		w.at(1*minute, func() { w.payAndReturn(1) })
+		w.at(2*minute, func() { w.open(2) })
+		w.at(3*minute, w.collect)
+		crashes := []int{1 + seed%7, 1 + seed%5, 1 + seed%3, 2, 1}
+		end := w.runThroughCrashes(3*second, crashes...).State
+		require.Contains(t, []state.Payment{state.PaymentCollected, state.PaymentRefunded}, end, fmt.Sprint(crashes))
+	}
+}
