@@ -3,7 +3,6 @@ package activities
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"golang.org/x/time/rate"
@@ -124,11 +123,7 @@ func (a *Bank) gateway(ctx context.Context, name string) (gateways.Gateway, erro
 
 func inquire(ctx context.Context, g gateways.Gateway, v store.Visit) (Finding, error) {
 	r, err := g.Result(ctx, bankVisit(v, ""))
-	var refused *gateways.Refused
-	switch {
-	case errors.As(err, &refused):
-		return Finding{Verdict: VerdictNotPaid, Final: true, Reason: ReasonRefused}, nil
-	case err != nil:
+	if err != nil {
 		return Finding{}, err
 	}
 	switch r.Status {

@@ -41,17 +41,23 @@ func (a *Payments) PaymentPaid(ctx context.Context, r store.Receipt) (store.Stan
 	return at, storeError(err)
 }
 
-// PaymentNotPaid records the bank's word that an attempt brought no money, for now or for good.
-func (a *Payments) PaymentNotPaid(ctx context.Context, in Unpaid) error {
+// PaymentNotPaid records the bank's word that an attempt brought no money, for now or for good. Money
+// that was booked before stays booked; the answer says where the attempt stands.
+func (a *Payments) PaymentNotPaid(ctx context.Context, in Unpaid) (store.Standing, error) {
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
+	note := a.Store.NoteUnpaid
 	if in.Final {
-		return a.Store.FailAttempt(ctx, in.AttemptID, in.Reason)
+		note = a.Store.FailAttempt
 	}
-	return a.Store.NoteUnpaid(ctx, in.AttemptID, in.Reason)
+	if err := note(ctx, in.AttemptID, in.Reason); err != nil {
+		return store.Standing{}, err
+	}
+	return a.Store.Standing(ctx, in.AttemptID)
 }
 
-// PaymentVisits lists attempts that the bank may still say "paid" to.
+// PaymentVisits lists attempts that are not over: the bank may still say "paid", or their money is on
+// its way.
 func (a *Payments) PaymentVisits(ctx context.Context, paymentID int64) ([]store.Visit, error) {
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()

@@ -42,11 +42,11 @@ type bench struct {
 	instance stack.Instance
 	temporal client.Client
 	api      *merchant
+	bare     *bareSagas
 	rounds   int
 	creates  int           // per round
 	sagas    int           // per round
 	open     time.Duration // of an open-loop latency run
-	atOnce   int
 }
 
 func run(ctx context.Context, quick bool, only string, out io.Writer) error {
@@ -103,15 +103,16 @@ func start(ctx context.Context, quick bool) (*bench, func(), error) {
 		_ = s.Stop(ctx)
 		_ = os.RemoveAll(home)
 	}
-	b := &bench{stack: s, instance: s.Instance(), rounds: 5, creates: 1500, sagas: 400, open: 15 * time.Second, atOnce: 16}
+	b := &bench{stack: s, instance: s.Instance(), rounds: 5, creates: 2000, sagas: 600, open: 20 * time.Second}
 	if quick {
-		b.rounds, b.creates, b.sagas, b.open = 3, 600, 150, 5*time.Second
+		b.rounds, b.creates, b.sagas, b.open = 3, 800, 400, 5*time.Second
 	}
 	if b.temporal, err = dial(b.instance); err != nil {
 		stop()
 		return nil, nil, err
 	}
-	b.api = newMerchant(b.instance.APIURL, b.atOnce*2)
+	b.api = newMerchant(b.instance.APIURL, 2*sagasAtOnce)
+	b.bare = &bareSagas{woke: map[string]chan struct{}{}}
 	return b, stop, nil
 }
 

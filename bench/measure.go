@@ -32,6 +32,7 @@ const (
 	storedSmall = 1_000
 	storedLarge = 100_000
 	sagasAtOnce = 64
+	thinkTime   = 500 * time.Millisecond
 )
 
 // measure runs every part, or only the named one.
@@ -43,7 +44,7 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	if err != nil {
 		return r, err
 	}
-	bareWorker, err := startBareWorker(b.temporal)
+	bareWorker, err := b.bare.start(b.temporal)
 	if err != nil {
 		return r, err
 	}
@@ -69,10 +70,10 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 }
 
 func (b *bench) warmUp(ctx context.Context, w *watcher) error {
-	if err := b.sagaRound(ctx, w, b.sagas/4); err != nil {
+	if _, err := b.sagaRound(ctx, w, b.sagas/2); err != nil {
 		return err
 	}
-	_, err := throughput(ctx, b.sagas/4, sagasAtOnce, func(ctx context.Context) error { return signalled(ctx, b.temporal, "bench.bare") })
+	_, err := throughput(ctx, b.sagas/2, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
 	return err
 }
 
@@ -111,21 +112,20 @@ func (b *bench) compareSagas(ctx context.Context, w *watcher, r *results) error 
 	count := 0
 	for range b.rounds {
 		start := b.spending(parts)
-		bare, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return signalled(ctx, b.temporal, "bench.bare") })
+		bare, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
 		if err != nil {
 			return fmt.Errorf("bare sagas: %w", err)
 		}
 		b.spent(spentBare, start)
-		naive, err := throughput(ctx, b.sagas/2, sagasAtOnce, func(ctx context.Context) error { return signalled(ctx, b.temporal, "bench.naive") })
+		naive, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.naive") })
 		if err != nil {
 			return fmt.Errorf("naive sagas: %w", err)
 		}
 		start = b.spending(parts)
-		began := time.Now()
-		if err := b.sagaRound(ctx, w, b.sagas); err != nil {
+		ours, err := b.sagaRound(ctx, w, b.sagas)
+		if err != nil {
 			return fmt.Errorf("payments: %w", err)
 		}
-		ours := float64(b.sagas) / time.Since(began).Seconds()
 		b.spent(spent, start)
 		count += b.sagas
 		r.ours, r.bare, r.naive = append(r.ours, ours), append(r.bare, bare), append(r.naive, naive)
@@ -156,11 +156,15 @@ func (b *bench) spent(total, since map[string]time.Duration) {
 	}
 }
 
-// sagaRound carries n payments to the end: created, paid, collected and settled at the bank.
-func (b *bench) sagaRound(ctx context.Context, w *watcher, n int) error {
-	_, err := throughput(ctx, n, sagasAtOnce, func(ctx context.Context) error {
+// sagaRound carries n payments to the end: created, paid, collected and settled at the bank. Its rate
+// is that of collects; what they leave to settle is done before the round ends.
+func (b *bench) sagaRound(ctx context.Context, w *watcher, n int) (float64, error) {
+	rate, err := throughput(ctx, n, 2*sagasAtOnce, func(ctx context.Context) error { // half of them are payers who think
 		token, err := b.api.create(ctx)
 		if err != nil {
+			return err
+		}
+		if err := pause(ctx, thinkTime); err != nil { // the payer reads; meanwhile the saga falls asleep
 			return err
 		}
 		if err := b.api.pay(ctx, token); err != nil {
@@ -171,7 +175,7 @@ func (b *bench) sagaRound(ctx context.Context, w *watcher, n int) error {
 		}
 		return b.api.collect(ctx, token)
 	})
-	return errors.Join(err, w.until(ctx, unsettled))
+	return rate, errors.Join(err, w.until(ctx, unsettled))
 }
 
 // rowPaths: latency of what answers from rows, at a steady rate.
@@ -263,18 +267,31 @@ func (b *bench) storedRows(ctx context.Context, w *watcher, r *results) error {
 	return nil
 }
 
-// throughput runs n calls, atOnce of them at a time, and answers calls per second.
+// throughput runs n calls, atOnce of them at a time, and answers calls per second over the middle half
+// of them: at the start nothing is under way yet, at the end there is nothing left to overlap with.
 func throughput(ctx context.Context, n, atOnce int, call func(context.Context) error) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	began := time.Now()
+	ended := make(chan time.Time, n)
 	for range n {
-		group.Go(func() error { return call(ctx) })
+		group.Go(func() error {
+			err := call(ctx)
+			ended <- time.Now()
+			return err
+		})
 	}
-	err := group.Wait()
-	return float64(n) / time.Since(began).Seconds(), err
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	at := make([]time.Time, n)
+	for i := range at {
+		at[i] = <-ended
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	from, until := n/4, n*3/4
+	return float64(until-from) / at[until].Sub(at[from]).Seconds(), nil
 }
 
 type latency struct{ p50, p99, max time.Duration }

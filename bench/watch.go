@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,8 +33,11 @@ func newWatcher(ctx context.Context, url string) (*watcher, error) {
 
 func (w *watcher) run(ctx context.Context) {
 	for pause(ctx, 20*time.Millisecond) == nil {
+		w.mu.Lock()
+		wanted := slices.Collect(maps.Keys(w.waiting))
+		w.mu.Unlock()
 		var tokens []string
-		if err := w.db.NewRaw(`SELECT token FROM payments WHERE state = 'paid'`).Scan(ctx, &tokens); err != nil {
+		if len(wanted) == 0 || w.db.NewRaw(`SELECT token FROM payments WHERE token IN (?) AND state = 'paid'`, bun.List(wanted)).Scan(ctx, &tokens) != nil {
 			continue // the drivers' own deadline ends a run without a database
 		}
 		w.mu.Lock()

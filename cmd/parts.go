@@ -33,6 +33,7 @@ func openParts(ctx context.Context, process string) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	tuneMemory()
 	p := &parts{cfg: cfg, log: cfg.Logger(process)}
 	if p.db, err = openDB(ctx, cfg); err != nil {
 		return nil, err

@@ -181,6 +181,9 @@ func startSaga[In starter](ctx context.Context, d *Dispatcher, row store.Deliver
 		return fmt.Errorf("outbox payload: %w", err)
 	}
 	options := in.Options()
+	if id, err := sagaID(row); err != nil || id != options.ID {
+		return fmt.Errorf("outbox payload is of saga %s, the row of %s", options.ID, id)
+	}
 	options.StaticSummary = in.Summary()
 	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true

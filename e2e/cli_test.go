@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/stack"
 )
 
 // The commands, as a person in a terminal uses them beside the running system.
@@ -105,8 +109,7 @@ func TestShowAPayment(t *testing.T) {
 
 func TestNobodyIsStuck(t *testing.T) {
 	t.Parallel()
-	out := shared.mustRun(t, "payment", "stuck")
-	require.Equal(t, 1, strings.Count(out, "\n"), "the headline alone: %s", out)
+	require.Empty(t, shared.stuck(t))
 }
 
 func TestReplayOfTheRunningServer(t *testing.T) {
@@ -124,6 +127,58 @@ func TestSecondUpInTheSameHomeSaysSo(t *testing.T) {
 	require.Contains(t, out, "already running in "+shared.home)
 	require.Contains(t, out, shared.inst.APIURL)
 	require.Equal(t, http.StatusOK, get(t, shared.inst.APIURL+"/readyz").status)
+}
+
+// The walk-through is the first thing a newcomer sees.
+func TestWalkThrough(t *testing.T) {
+	t.Parallel()
+	out := shared.mustRun(t, "demo")
+	require.Contains(t, out, "All 3 outcomes are as promised")
+	for _, outcome := range []string{"collected", "refunded", "failed"} {
+		require.Regexp(t, `(?m)^  Outcome  `+outcome+`\n  Saga     `+regexp.QuoteMeta(shared.inst.UIURL)+`/namespaces/paysaga/workflows/payment%2F\w+$`, out)
+	}
+}
+
+// `paysaga up` on an empty home, as `make up` calls it, until Ctrl-C.
+func TestUp(t *testing.T) {
+	t.Parallel()
+	home, err := os.MkdirTemp("", "paysaga-e2e-up-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(home, 0o755))
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	up := exec.Command(paysagaBin, "up")
+	up.Env = append(os.Environ(), "PAYSAGA_ENV=dev", "PAYSAGA_HOME="+home, "PAYSAGA_DEVSTACK="+devstackBin, "DEMO=0")
+	for _, part := range []string{"API", "WORKER", "CODEC", "SANDBOX", "TEMPORAL", "UI", "POSTGRES"} {
+		up.Env = append(up.Env, "PAYSAGA_"+part+"_ADDR=127.0.0.1:0")
+	}
+	var said lines
+	up.Stdout, up.Stderr = &said, &said
+	require.NoError(t, up.Start())
+	gone := make(chan error, 1)
+	go func() { gone <- up.Wait() }()
+	t.Cleanup(func() { _ = up.Process.Kill() })
+	await(t, time.Minute, "it runs", func() (bool, string) { return strings.Contains(said.String(), "Running."), said.String() })
+
+	inst, err := stack.Find(home)
+	require.NoError(t, err)
+	for _, url := range []string{inst.APIURL + "/docs", inst.UIURL, inst.SandboxURL} {
+		require.Contains(t, said.String(), url)
+		get(t, url)
+	}
+	fresh := &house{home: home, inst: *inst}
+	require.Equal(t, "collected", fresh.taxi().read(t, "AsF42Sg53").Outcome.State, "the documented examples work at once")
+
+	require.NoError(t, up.Process.Signal(os.Interrupt))
+	select {
+	case err := <-gone:
+		require.NoError(t, err, said.String())
+	case <-time.After(soon):
+		t.Fatal("it does not stop: ", said.String())
+	}
+	require.Contains(t, said.String(), "Stopped.")
+	require.NotContains(t, said.String(), "killed")
+	_, err = stack.Find(home)
+	require.ErrorIs(t, err, stack.ErrNotRunning)
 }
 
 func TestCommandsSayThatNothingRuns(t *testing.T) {

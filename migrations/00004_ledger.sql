@@ -34,7 +34,9 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER ledger_apply AFTER INSERT ON ledger_transfers FOR EACH ROW EXECUTE FUNCTION ledger_apply();
+CREATE TRIGGER ledger_apply AFTER INSERT ON ledger_transfers FOR EACH ROW
+    WHEN (NEW.debit_account LIKE 'merchant/%/available' OR NEW.credit_account LIKE 'merchant/%/available')
+    EXECUTE FUNCTION ledger_apply();
 
 GRANT SELECT, INSERT ON ledger_transfers TO paysaga_app;
 GRANT SELECT ON ledger_balances TO paysaga_app; -- written by the trigger alone

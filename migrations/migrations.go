@@ -47,7 +47,8 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if db == nil { // only the list of files is wanted
 		db = &sql.DB{}
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// Asked for every second, for five minutes: processes that start together follow each other soon.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("migration lock: %w", err)
 	}

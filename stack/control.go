@@ -48,6 +48,16 @@ func (s *Stack) Kill(name string) error {
 	return nil
 }
 
+// Down ends a part with SIGKILL and leaves it down until [Stack.Restart].
+func (s *Stack) Down(name string) error {
+	c, err := s.child(name)
+	if err != nil {
+		return err
+	}
+	c.setKeep(false)
+	return s.Kill(name)
+}
+
 // Restart stops a part that runs and starts it again. It returns before the part is ready; see
 // [Stack.WaitReady].
 func (s *Stack) Restart(ctx context.Context, name string) error {

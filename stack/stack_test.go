@@ -179,6 +179,23 @@ func TestAKilledPartStaysDownWithoutRestart(t *testing.T) {
 	require.NotZero(t, s.PID(Worker))
 }
 
+func TestAPartTakenDownStaysDown(t *testing.T) {
+	h := newHouse(t)
+	h.cfg.Restart = true
+	s := h.start()
+	require.NoError(t, s.Down(Temporal))
+	require.Zero(t, s.PID(Temporal))
+	require.NoError(t, s.Kill(Worker))
+	require.NoError(t, s.WaitReady(t.Context(), Worker), "the others are looked after")
+	require.Zero(t, s.PID(Temporal))
+	require.NotContains(t, h.out.String(), "temporal  died")
+
+	require.NoError(t, s.Restart(t.Context(), Temporal))
+	require.NoError(t, s.WaitReady(t.Context(), Temporal))
+	require.NoError(t, s.Kill(Temporal))
+	require.NoError(t, s.WaitReady(t.Context(), Temporal), "and is restarted again from then on")
+}
+
 func TestRestartAsksThePartToEndFirst(t *testing.T) {
 	h := newHouse(t)
 	h.cfg.Restart = true

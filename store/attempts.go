@@ -170,7 +170,8 @@ func attemptNotPaid(ctx context.Context, db conn, attemptID int64, reason string
 		reason, final, final, attemptID, texts(state.Attempts.Into(state.AttemptFailed)), reason, final, reason)
 }
 
-// OpenVisits lists the attempts of a payment that the bank may still say "paid" to.
+// OpenVisits lists the attempts of a payment that are not over: the bank may still say "paid", or their
+// money waits to be settled or returned.
 func (s *Store) OpenVisits(ctx context.Context, paymentID int64) ([]Visit, error) {
 	return openVisits(ctx, s.pool(), paymentID)
 }
@@ -179,7 +180,7 @@ func openVisits(ctx context.Context, db conn, paymentID int64) ([]Visit, error) 
 	visits := []Visit{}
 	err := db.all(ctx, &visits, `
 		SELECT id, gateway, amount, bank_token, final_at, callback FROM attempts
-		WHERE payment_id = ? AND state = 'open' ORDER BY id`, paymentID)
+		WHERE payment_id = ? AND state IN ('open', 'paid', 'refunding') ORDER BY id`, paymentID)
 	if err != nil {
 		return nil, fmt.Errorf("open attempts: %w", err)
 	}

@@ -45,17 +45,28 @@ var invariants = []invariant{
 		SELECT coalesce(h.account, u.account) AS subject FROM held h FULL JOIN undecided u ON u.account = h.account
 		WHERE coalesce(h.total, 0) <> coalesce(u.total, 0)`},
 	{name: "a paid attempt is booked once, with its amount", query: `
-		SELECT 'attempt ' || a.id AS subject FROM attempts a
+		SELECT 'attempt ' || a.id AS subject FROM attempts a JOIN payments p ON p.id = a.payment_id
 		LEFT JOIN ledger_transfers l ON l.ref = 'attempt/' || a.id || '/paid'
-		WHERE (a.state IN ('paid', 'settled', 'refunding', 'refunded')) <> (l.id IS NOT NULL) OR l.amount <> a.amount`},
+		WHERE (a.state IN ('paid', 'settled', 'refunding', 'refunded')) <> (l.id IS NOT NULL)
+		   OR (l.amount, l.debit_account, l.credit_account) <> (a.amount, 'bank/' || a.gateway, 'merchant/' || p.merchant_id || '/held')`},
 	{name: "a refunded attempt, and no other, gave its amount back", query: `
-		SELECT 'attempt ' || a.id AS subject FROM attempts a
+		SELECT 'attempt ' || a.id AS subject FROM attempts a JOIN payments p ON p.id = a.payment_id
 		LEFT JOIN ledger_transfers l ON l.ref = 'attempt/' || a.id || '/refunded'
-		WHERE (a.state = 'refunded') <> (l.id IS NOT NULL) OR l.amount <> a.amount`},
+		WHERE (a.state = 'refunded') <> (l.id IS NOT NULL)
+		   OR (l.amount, l.debit_account, l.credit_account) <> (a.amount, 'merchant/' || p.merchant_id || '/held', 'bank/' || a.gateway)`},
 	{name: "a collected payment, and no other, reached the merchant with its amount", query: `
 		SELECT 'payment ' || p.token AS subject FROM payments p
 		LEFT JOIN ledger_transfers l ON l.ref = 'payment/' || p.id || '/collected'
-		WHERE (p.state = 'collected') <> (l.id IS NOT NULL) OR l.amount <> p.amount + p.tip`},
+		WHERE (p.state = 'collected') <> (l.id IS NOT NULL)
+		   OR (l.amount, l.debit_account, l.credit_account)
+		      <> (p.amount + p.tip, 'merchant/' || p.merchant_id || '/held', 'merchant/' || p.merchant_id || '/available')`},
+	{name: "every transfer has its fact", query: `
+		WITH facts AS (
+			SELECT 'attempt/' || id || '/paid' AS ref FROM attempts
+			UNION ALL SELECT 'attempt/' || id || '/refunded' FROM attempts
+			UNION ALL SELECT 'payment/' || id || '/collected' FROM payments
+		)
+		SELECT 'transfer ' || l.ref AS subject FROM ledger_transfers l LEFT JOIN facts f ON f.ref = l.ref WHERE f.ref IS NULL`},
 	{name: "a payment and the attempt that serves it agree", query: `
 		SELECT 'payment ' || p.token AS subject FROM payments p JOIN attempts a ON a.id = p.attempt_id
 		WHERE a.payment_id <> p.id OR a.amount <> p.amount + p.tip OR a.gateway <> p.method OR a.rrn <> p.rrn

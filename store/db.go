@@ -42,6 +42,7 @@ func Open(ctx context.Context, url string, opt Options) (*bun.DB, error) {
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	cfg.RuntimeParams["application_name"] = "paysaga"
 	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["plan_cache_mode"] = "force_generic_plan" // our arguments never call for another plan
 	cfg.RuntimeParams["statement_timeout"] = "10s"
 	cfg.RuntimeParams["lock_timeout"] = "5s"
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"

@@ -104,14 +104,15 @@ type APIKey struct {
 // is enough for a secret that cannot be guessed.
 func NewKey() string { return "pk_" + rand.Text() }
 
-// PutKey lets key speak for the merchant. Storing the same key again changes nothing.
+// PutKey lets key speak for the merchant. Storing the same key again changes nothing; another
+// merchant's key is ErrNotFound.
 func (s *Store) PutKey(ctx context.Context, publicID, key, label string, scopes []string) error {
 	digest := sha256.Sum256([]byte(key))
 	var id int64
 	return s.one(ctx, "key of merchant "+publicID, &id, `
-		INSERT INTO api_keys (merchant_id, label, secret_sha256, hint, scopes)
+		INSERT INTO api_keys AS k (merchant_id, label, secret_sha256, hint, scopes)
 		SELECT m.id, ?, ?, ?, ? FROM merchants m WHERE m.public_id = ?
-		ON CONFLICT (secret_sha256) DO UPDATE SET label = EXCLUDED.label
+		ON CONFLICT (secret_sha256) DO UPDATE SET label = EXCLUDED.label WHERE k.merchant_id = EXCLUDED.merchant_id
 		RETURNING id`, label, digest[:], key[max(0, len(key)-4):], scopes, publicID)
 }
 

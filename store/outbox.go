@@ -110,5 +110,5 @@ func (s *Store) Outbox(ctx context.Context) (OutboxState, error) {
 // AttentionCount is how many payments wait for a person.
 func (s *Store) AttentionCount(ctx context.Context) (int64, error) {
 	var n int64
-	return n, s.one(ctx, "attention", &n, `SELECT count(*) FROM payments WHERE needs_attention IS NOT NULL`)
+	return n, s.one(ctx, "attention", &n, `SELECT count(*) FROM payments p WHERE `+waitsForAPerson)
 }

@@ -268,10 +268,15 @@ func (s *Store) Timeline(ctx context.Context, paymentID int64) ([]Event, error) 
 	return events, nil
 }
 
+// waitsForAPerson holds for a payment p that has something left to be decided. A worker that died right
+// after it called a person may have left the call behind when its successor ended the payment.
+const waitsForAPerson = `p.needs_attention IS NOT NULL AND (p.state IN ('pending', 'paid', 'refunding')
+	OR EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.state IN ('open', 'paid', 'refunding')))`
+
 // PaymentsNeedingAttention lists payments that wait for a person, oldest first.
 func (s *Store) PaymentsNeedingAttention(ctx context.Context) ([]Payment, error) {
 	list := []Payment{}
-	err := s.all(ctx, &list, `SELECT `+paymentColumns+` FROM payments p WHERE p.needs_attention IS NOT NULL ORDER BY p.id LIMIT 1000`)
+	err := s.all(ctx, &list, `SELECT `+paymentColumns+` FROM payments p WHERE `+waitsForAPerson+` ORDER BY p.id LIMIT 1000`)
 	if err != nil {
 		return nil, fmt.Errorf("payments needing attention: %w", err)
 	}

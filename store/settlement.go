@@ -170,7 +170,7 @@ func attemptSettled(ctx context.Context, db conn, attemptID int64, note string) 
 			WHERE a.id = ? AND a.state = ANY(?) AND p.id = a.payment_id AND p.attempt_id = a.id AND p.state = 'collected'
 			RETURNING a.id, a.payment_id
 		), p AS (
-			SELECT p.id, p.state FROM attempts t JOIN payments p ON p.id = t.payment_id WHERE t.id = ?
+			SELECT p.id, p.state, t.id AS ended FROM attempts t JOIN payments p ON p.id = t.payment_id WHERE t.id = ?
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT payment_id, id, 'settled', ? FROM a
 		)`+whatIsOpen,
@@ -192,7 +192,7 @@ func attemptRefunded(ctx context.Context, db conn, attemptID int64, how, note st
 			WHERE p.id = a.payment_id AND p.attempt_id = a.id AND p.state = ANY(?)
 			RETURNING p.id, p.state
 		), p AS (
-			SELECT p.id, coalesce(u.state, p.state) AS state
+			SELECT p.id, coalesce(u.state, p.state) AS state, t.id AS ended
 			FROM attempts t JOIN payments p ON p.id = t.payment_id LEFT JOIN u ON u.id = p.id WHERE t.id = ?
 		), l AS (
 			INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref)
@@ -209,19 +209,21 @@ func attemptRefunded(ctx context.Context, db conn, attemptID int64, how, note st
 // Aftermath is what is left of a payment when one of its attempts has ended.
 type Aftermath struct {
 	Payment state.Payment `json:"payment"`
-	Open    []Visit       `json:"open"` // attempts that the bank may still say "paid" to
+	Open    []Visit       `json:"open"` // other attempts that are not over, as in OpenVisits
 }
 
-// whatIsOpen ends a statement whose p is the payment: its state and its open attempts.
+// whatIsOpen ends a statement whose p is the payment and the attempt that ended: the payment's state
+// and its other attempts under way.
 const whatIsOpen = `
 		SELECT p.state AS payment, o.id IS NOT NULL AS open, coalesce(o.id, 0) AS id, coalesce(o.gateway, '') AS gateway,
 		       coalesce(o.amount, 0) AS amount, coalesce(o.bank_token, '') AS bank_token, coalesce(o.final_at, now()) AS final_at, o.callback
-		FROM p LEFT JOIN attempts o ON o.payment_id = p.id AND o.state = 'open' ORDER BY o.id`
+		FROM p LEFT JOIN attempts o ON o.payment_id = p.id AND o.id <> p.ended AND o.state IN ('open', 'paid', 'refunding')
+		ORDER BY o.id`
 
-// Aftermath reads the state of an attempt's payment and its open attempts.
+// Aftermath reads the state of an attempt's payment and its other attempts under way.
 func (s *Store) Aftermath(ctx context.Context, attemptID int64) (Aftermath, error) {
 	return aftermath(ctx, s.pool(), "aftermath", `
-		WITH p AS (SELECT p.id, p.state FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = ?)`+whatIsOpen, attemptID)
+		WITH p AS (SELECT p.id, p.state, a.id AS ended FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = ?)`+whatIsOpen, attemptID)
 }
 
 func aftermath(ctx context.Context, db conn, what, query string, args ...any) (Aftermath, error) {

@@ -21,6 +21,7 @@ type world struct {
 	*store.Store
 	db    *bun.DB
 	owner *bun.DB
+	url   string
 	kicks atomic.Int64
 	names atomic.Int64
 }
@@ -28,8 +29,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t}
-	url := server.URL(t)
-	w.db, w.owner = w.connect(url, "paysaga_app"), w.connect(url, "")
+	w.url = server.URL(t)
+	w.db, w.owner = w.connect(w.url, "paysaga_app"), w.connect(w.url, "")
 	w.Store = store.New(w.db, func() { w.kicks.Add(1) })
 	return w
 }

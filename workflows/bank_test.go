@@ -1,7 +1,6 @@
 package workflows_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +100,7 @@ func (b *bank) Undo(_ context.Context, v gateways.Visit) (how gateways.Undone, e
 	return how, b.call("undo", v.Invoice, func(c *charge) error {
 		switch c.state {
 		case chargeOpen:
-			return &gateways.Unavailable{Op: "undo", Err: errors.New("the payer may still pay")}
+			return busy(4 * time.Minute) // the payer may still pay
 		case chargeDeclined:
 			how = gateways.NotTaken
 			return nil
@@ -126,7 +125,7 @@ func (b *bank) call(op string, invoice int64, effect func(*charge) error) error 
 		return errCrashed
 	}
 	b.passTime()
-	plan := cmp.Or(b.fault(op), b.fault(fmt.Sprintf("%s %d", op, invoice)))
+	plan := b.fault(op, invoice)
 	var after *afterEffect
 	if plan != nil && !errors.As(plan, &after) {
 		b.note("%s %d %s", op, invoice, gateways.Classify(plan))

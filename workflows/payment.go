@@ -59,6 +59,9 @@ func (p *paymentSaga) run(ctx workflow.Context) error {
 			return err
 		}
 	}
+	if err := p.findMoney(ctx); err != nil {
+		return err
+	}
 	if err := workflow.Await(ctx, func() bool { return p.visitsOver() && workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
@@ -121,6 +124,15 @@ func (p *paymentSaga) atDeadline(ctx workflow.Context) error {
 	return nil
 }
 
+// findMoney looks for the attempt that pays. Normally it is known; but a worker may have died after it
+// booked the money and before the history knew, and the merchant's decision came first.
+func (p *paymentSaga) findMoney(ctx workflow.Context) error {
+	if p.gateway != "" || p.state == state.PaymentExpired || p.state == state.PaymentFailed {
+		return nil
+	}
+	return p.askAboutAll(ctx)
+}
+
 // learn moves on what this saga knows; news that arrives late never takes it back.
 func (p *paymentSaga) learn(now state.Payment) {
 	if p.state == state.PaymentPending || (p.state == state.PaymentPaid && now != state.PaymentPending) ||
@@ -129,10 +141,10 @@ func (p *paymentSaga) learn(now state.Payment) {
 	}
 }
 
-// askAboutAll asks the bank about every attempt that is still open.
+// askAboutAll asks the bank about every attempt that is not over.
 func (p *paymentSaga) askAboutAll(ctx workflow.Context) error {
 	var open []activities.Visit
-	if err := p.store(ctx, "find open attempts", payments.PaymentVisits, p.in.PaymentID, &open); err != nil {
+	if err := p.store(ctx, "find attempts under way", payments.PaymentVisits, p.in.PaymentID, &open); err != nil {
 		return err
 	}
 	for _, v := range p.follow(ctx, open) {

@@ -50,13 +50,28 @@ func TestUnknownAtVerify(t *testing.T) {
 	}, w.journal)
 }
 
-// A bank that refuses to verify decided against the payment: its money goes back by itself.
-func TestRefusedAtVerify(t *testing.T) {
-	w := newWorld(t)
-	w.fails("verify", refused)
-	w.at(1*minute, func() { w.payAndReturn(1) })
-	require.Equal(t, state.PaymentFailed, w.run().State)
-	require.Equal(t, []string{"01:00 result 1", "01:00 verify 1 refused", "01:00 failed 1 refused_by_bank", "20:00 failed"}, w.journal)
+// A bank that will not verify, or not even tell, decided against the payment. What money it took goes
+// back before the attempt fails, because an earlier call without an answer may have verified it.
+func TestRefusedByTheBank(t *testing.T) {
+	for name, tt := range map[string]struct {
+		op       string
+		failures []error
+		undone   string
+	}{
+		"verify":                  {"verify", []error{refused}, "01:00 undo 1"},
+		"verify, done unknown":    {"verify", []error{doneUnknown, refused}, "01:00 undo 1"},
+		"result":                  {"result", []error{refused}, "01:00 undo 1"},
+		"result, no answer first": {"result", []error{unknown, refused}, "01:00 undo 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fails(tt.op, tt.failures...)
+			w.at(1*minute, func() { w.payAndReturn(1) })
+			require.Equal(t, state.PaymentFailed, w.run().State)
+			require.Equal(t, []string{tt.undone, "01:00 failed 1 refused_by_bank", "20:00 failed"}, w.told("undo", "failed"))
+			require.Empty(t, w.told("paid", "attention"))
+		})
+	}
 }
 
 // The database answers late or not at all after it has written. Asking again finds the write.

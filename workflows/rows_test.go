@@ -76,7 +76,7 @@ func (r *rows) unfinished() []activities.Visit {
 // Below: the activities, under the names of the real ones.
 
 func (r *rows) PaymentPaid(_ context.Context, in activities.Receipt) (at activities.Standing, err error) {
-	return at, r.store("PaymentPaid", func() error {
+	return at, r.store("PaymentPaid", in.AttemptID, func() error {
 		a := r.attempt(in.AttemptID)
 		if a.state != state.AttemptOpen {
 			at = r.standing(a)
@@ -116,7 +116,7 @@ func (r *rows) book(a *row) {
 }
 
 func (r *rows) PaymentNotPaid(_ context.Context, in activities.Unpaid) (at activities.Standing, err error) {
-	return at, r.store("PaymentNotPaid", func() error {
+	return at, r.store("PaymentNotPaid", in.AttemptID, func() error {
 		a := r.attempt(in.AttemptID)
 		if a.state == state.AttemptOpen && in.Final {
 			a.move(state.AttemptFailed)
@@ -128,14 +128,14 @@ func (r *rows) PaymentNotPaid(_ context.Context, in activities.Unpaid) (at activ
 }
 
 func (r *rows) PaymentVisits(context.Context, int64) (open []activities.Visit, err error) {
-	return open, r.store("PaymentVisits", func() error {
+	return open, r.store("PaymentVisits", 0, func() error {
 		open = r.unfinished()
 		return nil
 	})
 }
 
 func (r *rows) PaymentDeadline(context.Context, int64) (found activities.Deadline, err error) {
-	return found, r.store("PaymentDeadline", func() error {
+	return found, r.store("PaymentDeadline", 0, func() error {
 		found = activities.Deadline{Payment: r.state, Due: !r.dbNow().Before(r.collectBy)}
 		if !found.Due {
 			r.note("not due")
@@ -149,7 +149,10 @@ func (r *rows) PaymentDeadline(context.Context, int64) (found activities.Deadlin
 		case state.PaymentPending:
 			r.endUnpaid()
 		}
-		found.Payment, found.Open = r.state, r.unfinished()
+		found.Payment = r.state
+		if r.state == state.PaymentPending {
+			found.Open = r.unfinished()
+		}
 		return nil
 	})
 }
@@ -196,7 +199,7 @@ func (r *rows) PaymentAftermath(_ context.Context, id int64) (activities.Afterma
 }
 
 func (r *rows) ended(activity string, id int64, write func(*row)) (after activities.Aftermath, err error) {
-	return after, r.store(activity, func() error {
+	return after, r.store(activity, id, func() error {
 		write(r.attempt(id))
 		after = activities.Aftermath{Payment: r.state, Open: r.unfinished()}
 		return nil
@@ -204,7 +207,7 @@ func (r *rows) ended(activity string, id int64, write func(*row)) (after activit
 }
 
 func (r *rows) PaymentAttention(_ context.Context, in activities.Attention) error {
-	return r.store("PaymentAttention", func() error {
+	return r.store("PaymentAttention", 0, func() error {
 		if r.attention == in.Reason {
 			return nil
 		}
@@ -220,14 +223,14 @@ func (r *rows) PaymentAttention(_ context.Context, in activities.Attention) erro
 
 // store runs one command. A planned failure comes after the write: the answer is lost, which is the
 // worst that a database connection can do.
-func (r *rows) store(activity string, write func() error) error {
+func (r *rows) store(activity string, attempt int64, write func() error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.crashed {
 		return errCrashed
 	}
 	err := write()
-	if lost := r.fault(activity); lost != nil {
+	if lost := r.fault(activity, attempt); lost != nil {
 		err = lost
 	}
 	return cmp.Or(r.step(), err)

@@ -38,10 +38,13 @@ func (v *visit) watch(ctx workflow.Context) {
 		}
 		v.answers = asked
 	}
-	if v.resolved {
-		v.takeResolution(ctx)
+	if v.over {
+		return
 	}
-	v.over = true
+	if err := v.catchUp(ctx); err != nil {
+		workflow.GetLogger(ctx).Error("resolution not read", "attempt", v.AttemptID, "error", err)
+		v.over = true
+	}
 }
 
 // stuck holds an attempt after an error that nobody foresaw. It must not end the saga: the money of
@@ -55,13 +58,19 @@ func (v *visit) stuck(ctx workflow.Context, err error) {
 	}
 }
 
-// takeResolution learns from the rows what the person decided.
-func (v *visit) takeResolution(ctx workflow.Context) {
+// catchUp learns from the rows how an attempt ended without this saga: by a person, or before a crash.
+func (v *visit) catchUp(ctx workflow.Context) error {
 	var after activities.Aftermath
-	if err := v.payment.store(ctx, "read the resolution", payments.PaymentAftermath, v.AttemptID, &after); err != nil {
-		workflow.GetLogger(ctx).Error("resolution not read", "attempt", v.AttemptID, "error", err)
-		return
+	if err := v.payment.store(ctx, "read what became of it", payments.PaymentAftermath, v.AttemptID, &after); err != nil {
+		return err
 	}
+	v.endedWith(ctx, after)
+	return nil
+}
+
+// endedWith ends the watch over this attempt and goes on with what is left of its payment.
+func (v *visit) endedWith(ctx workflow.Context, after activities.Aftermath) {
+	v.over = true
 	v.payment.learn(after.Payment)
 	v.payment.follow(ctx, after.Open)
 }
@@ -96,12 +105,12 @@ func (v *visit) nextPoll(now time.Time) time.Time {
 	return next
 }
 
-// ask learns the bank's word and follows it.
+// ask learns the bank's word, writes it down, and goes on from where the row then stands.
 func (v *visit) ask(ctx workflow.Context) error {
 	found, err := v.finding(ctx)
 	switch {
 	case refused(err):
-		return v.notPaid(ctx, activities.ReasonRefused, true)
+		return v.sendBack(ctx, activities.Finding{Reason: activities.ReasonRefused})
 	case errors.Is(err, errTooLate):
 		return nil // the deadline came first; ask again behind the shut door
 	case err != nil:
@@ -111,7 +120,7 @@ func (v *visit) ask(ctx workflow.Context) error {
 	case activities.VerdictPaid:
 		return v.receive(ctx, found)
 	case activities.VerdictMismatch:
-		return v.sendBackForeign(ctx, found)
+		return v.sendBack(ctx, found)
 	}
 	reason, final := found.Reason, found.Final
 	if !final && !workflow.Now(ctx).Before(v.FinalAt) {
@@ -135,7 +144,7 @@ func (v *visit) finding(ctx workflow.Context) (activities.Finding, error) {
 	return found, err
 }
 
-// receive books the money and carries it where the database decided that it goes.
+// receive books the money.
 func (v *visit) receive(ctx workflow.Context, found activities.Finding) error {
 	p := v.payment
 	var at activities.Standing
@@ -146,23 +155,58 @@ func (v *visit) receive(ctx workflow.Context, found activities.Finding) error {
 	if err != nil {
 		return err
 	}
-	v.paid = true
+	p.say(ctx, "paid at %s, attempt %d, reference %s: %s", v.Gateway, v.AttemptID, found.RRN, at.Payment)
+	return v.goOn(ctx, at, found)
+}
+
+// notPaid takes the bank's word that there is no money, for now or for good.
+func (v *visit) notPaid(ctx workflow.Context, reason string, final bool) error {
+	at, err := v.noteUnpaid(ctx, reason, final)
+	if err != nil {
+		return err
+	}
+	return v.goOn(ctx, at, activities.Finding{})
+}
+
+func (v *visit) noteUnpaid(ctx workflow.Context, reason string, final bool) (activities.Standing, error) {
+	var at activities.Standing
+	in := activities.Unpaid{AttemptID: v.AttemptID, Reason: reason, Final: final}
+	err := v.payment.store(ctx, "note that nothing was paid", payments.PaymentNotPaid, in, &at)
+	if err == nil {
+		v.payment.say(ctx, "not paid (%s), attempt %d", reason, v.AttemptID)
+	}
+	return at, err
+}
+
+// goOn carries the attempt on from where its row stands. After a crash that is not always where this
+// saga left it: an earlier run may have booked, settled or returned the money and not lived to tell.
+func (v *visit) goOn(ctx workflow.Context, at activities.Standing, found activities.Finding) error {
+	p := v.payment
 	if at.Serves {
 		p.gateway, p.rrn = v.Gateway, found.RRN
 		p.learn(at.Payment)
 	}
-	p.say(ctx, "paid at %s, attempt %d, reference %s: %s", v.Gateway, v.AttemptID, found.RRN, at.Payment)
-
 	paid := activities.PaidVisit{Visit: v.Visit, BankTran: found.BankTran}
-	if at.Attempt == state.AttemptPaid {
+	switch at.Attempt {
+	case state.AttemptOpen:
+		return nil
+	case state.AttemptFailed:
+		v.over = true
+		return nil
+	case state.AttemptPaid:
+		v.paid = true
 		if err := workflow.Await(ctx, p.decided); err != nil {
 			return err
 		}
 		if p.state == state.PaymentCollected {
 			return v.settle(ctx, paid)
 		}
+		return v.giveBack(ctx, paid)
+	case state.AttemptRefunding:
+		v.paid = true
+		return v.giveBack(ctx, paid)
 	}
-	return v.giveBack(ctx, paid)
+	return v.catchUp(ctx)
 }
 
 // settle asks the bank for the payout until it has confirmed it.
@@ -177,8 +221,7 @@ func (v *visit) settle(ctx workflow.Context, paid activities.PaidVisit) error {
 		return err
 	}
 	p.say(ctx, "settled, attempt %d", v.AttemptID)
-	v.over = true
-	p.follow(ctx, after.Open)
+	v.endedWith(ctx, after)
 	return nil
 }
 
@@ -194,22 +237,27 @@ func (v *visit) giveBack(ctx workflow.Context, paid activities.PaidVisit) error 
 	if err := p.store(ctx, "note the refund", payments.PaymentRefunded, in, &after); err != nil {
 		return err
 	}
-	p.learn(after.Payment)
 	p.say(ctx, "money returned (%s), attempt %d", how, v.AttemptID)
-	v.over = true
-	p.follow(ctx, after.Open)
+	v.endedWith(ctx, after)
 	return nil
 }
 
-// sendBackForeign returns money that does not match our row. It was never ours, so nothing is booked.
-func (v *visit) sendBackForeign(ctx workflow.Context, found activities.Finding) error {
-	v.payment.say(ctx, "bank's receipt does not match, attempt %d", v.AttemptID)
+// sendBack returns money that we may not keep: it does not match our row, or the bank will not confirm it
+// and may yet hold it as verified after an earlier call without an answer. Nothing is booked.
+func (v *visit) sendBack(ctx workflow.Context, found activities.Finding) error {
+	at, err := v.noteUnpaid(ctx, found.Reason, false)
+	if err != nil {
+		return err
+	}
+	if at.Attempt != state.AttemptOpen {
+		return v.goOn(ctx, at, found) // it was ours before a crash
+	}
 	var how string
 	paid := activities.PaidVisit{Visit: v.Visit, BankTran: found.BankTran}
 	if err := v.insist(ctx, undoStep, bank.UndoAtBank, paid, &how); err != nil {
 		return err
 	}
-	return v.notPaid(ctx, activities.ReasonMismatch, true)
+	return v.notPaid(ctx, found.Reason, true)
 }
 
 // insist repeats a step that must succeed. When the bank says a final no, a person is called and the
@@ -237,16 +285,4 @@ func (v *visit) insist(ctx workflow.Context, st step, activity any, in, out any)
 		}
 	}
 	return errors.Join(err, p.lower(ctx, st.attention))
-}
-
-// notPaid records the bank's word that there is no money, for now or for good.
-func (v *visit) notPaid(ctx workflow.Context, reason string, final bool) error {
-	p := v.payment
-	in := activities.Unpaid{AttemptID: v.AttemptID, Reason: reason, Final: final}
-	if err := p.store(ctx, "note that nothing was paid", payments.PaymentNotPaid, in, nil); err != nil {
-		return err
-	}
-	p.say(ctx, "not paid (%s), attempt %d", reason, v.AttemptID)
-	v.over = final
-	return nil
 }

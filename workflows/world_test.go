@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -35,19 +36,19 @@ const window = 20 * time.Minute
 
 // world is what surrounds one saga in virtual time: rows, a bank, and a journal of what happened.
 type world struct {
-	t    tester
-	mu   sync.Mutex
-	env  *testsuite.TestWorkflowEnvironment
-	rows *rows
-	bank *bank
+	t     tester
+	mu    sync.Mutex
+	env   *testsuite.TestWorkflowEnvironment // nil while no worker lives;
+	clock time.Time                          // then this is the time
+	rows  *rows
+	bank  *bank
 
 	plans    map[string][]error // planned failures by call
+	planned  []*planned         // what payers, merchants and people are going to do
+	sent     []sent             // signals, as the saga's history keeps them
+	events   int64
 	journal  []string
 	problems []string
-
-	events  int64
-	sent    []sent // signals, as the saga's history keeps them
-	planned []planned
 
 	flagged    bool   // search attribute NeedsAttention
 	shownState string // search attribute SagaState
@@ -82,7 +83,12 @@ func (w *world) input() workflows.PaymentInput {
 	}
 }
 
-func (w *world) now() time.Time { return w.env.Now().UTC() }
+func (w *world) now() time.Time {
+	if w.env == nil {
+		return w.clock
+	}
+	return w.env.Now().UTC()
+}
 
 // note writes a line of the journal: minutes and seconds since the payment's creation, and what.
 func (w *world) note(format string, args ...any) {
@@ -94,16 +100,17 @@ func (w *world) problem(format string, args ...any) {
 	w.problems = append(w.problems, fmt.Sprintf(format, args...))
 }
 
-// fails plans failures of a call, each for one try.
+// fails plans failures of a call, each for one try: of "undo" for any attempt, of "undo 1" for the first.
 func (w *world) fails(call string, errs ...error) { w.plans[call] = append(w.plans[call], errs...) }
 
-func (w *world) fault(call string) error {
-	plan := w.plans[call]
-	if len(plan) == 0 {
-		return nil
+func (w *world) fault(call string, attempt int64) error {
+	for _, key := range []string{call, fmt.Sprint(call, " ", attempt)} {
+		if plan := w.plans[key]; len(plan) > 0 {
+			w.plans[key] = plan[1:]
+			return plan[0]
+		}
 	}
-	w.plans[call] = plan[1:]
-	return plan[0]
+	return nil
 }
 
 // step counts what reached the outside; at the planned one the worker dies before it hears the answer.
@@ -118,7 +125,9 @@ func (w *world) step() error {
 }
 
 // at plans something for an instant after the payment's creation.
-func (w *world) at(after time.Duration, do func()) { w.planned = append(w.planned, planned{after, do}) }
+func (w *world) at(after time.Duration, do func()) {
+	w.planned = append(w.planned, &planned{after, do})
+}
 
 // Below: what payers, merchants and people do.
 
@@ -183,12 +192,14 @@ func (w *world) event() int64 {
 
 func (w *world) signal(name string, payload any) {
 	w.sent = append(w.sent, sent{name, payload})
-	w.env.SignalWorkflow(name, payload)
+	if w.env != nil {
+		w.env.SignalWorkflow(name, payload)
+	}
 }
 
 // repeat delivers the latest signal again, as a dispatcher does that crashed in between.
 func (w *world) repeat() {
-	if n := len(w.sent); n > 0 {
+	if n := len(w.sent); n > 0 && w.env != nil {
 		w.env.SignalWorkflow(w.sent[n-1].name, w.sent[n-1].payload)
 	}
 }
@@ -204,6 +215,9 @@ type answer struct {
 // inquire asks the saga to ask the bank.
 func (w *world) inquire() *answer {
 	got := &answer{}
+	if w.env == nil {
+		return got // nobody is there to ask
+	}
 	w.env.UpdateWorkflow(workflows.InquireUpdate, "", &testsuite.TestUpdateCallback{
 		OnAccept: func() {},
 		OnReject: func(err error) { got.err = err },
@@ -252,20 +266,32 @@ func (w *world) execute(start time.Time) {
 	env.RegisterActivity(w.rows)
 	env.RegisterActivity(&activities.Bank{Gateways: gateways.Registry{"sandbox": w.bank}})
 	env.OnUpsertTypedSearchAttributes(mock.MatchedBy(w.show)).Return(nil)
-	w.env = env
+	w.meanwhile(start)
+	w.env, w.flagged = env, false
 
 	for _, s := range w.sent { // history keeps its signals
 		env.RegisterDelayedCallback(func() { env.SignalWorkflow(s.name, s.payload) }, 0)
 	}
-	for i, p := range w.planned {
+	for _, p := range w.planned {
 		env.RegisterDelayedCallback(func() {
 			if !w.crashed {
-				w.planned[i].do = func() {}
+				w.planned = slices.DeleteFunc(w.planned, func(q *planned) bool { return p == q })
 				p.do()
 			}
-		}, max(0, born.Add(p.after).Sub(start)))
+		}, born.Add(p.after).Sub(start))
 	}
 	env.ExecuteWorkflow(workflows.PaymentName, w.input())
+}
+
+// meanwhile lets happen what was planned for the time without a worker.
+func (w *world) meanwhile(until time.Time) {
+	w.env = nil
+	slices.SortStableFunc(w.planned, func(a, b *planned) int { return cmp.Compare(a.after, b.after) })
+	for len(w.planned) > 0 && born.Add(w.planned[0].after).Before(until) {
+		w.clock = born.Add(w.planned[0].after)
+		w.planned[0].do()
+		w.planned = w.planned[1:]
+	}
 }
 
 // show notes what operators are shown.
@@ -307,7 +333,9 @@ func (w *world) finished() workflows.PaymentResult {
 	require.True(w.t, state.Payments.Terminal(w.rows.state), "the payment is left %s\n%s", w.rows.state, story)
 	require.Equal(w.t, w.rows.state, result.State, "row and result\n%s", story)
 	require.Equal(w.t, string(result.State), w.shownState, "what operators see")
-	require.Empty(w.t, w.rows.attention, story)
+	if !w.crashedOnce { // else the call may be left behind, and the ended row shows that nobody is needed
+		require.Empty(w.t, w.rows.attention, story)
+	}
 	require.False(w.t, w.flagged, story)
 	require.Empty(w.t, w.problems, story)
 	for _, a := range w.rows.attempts {

@@ -1,0 +1,279 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
+// Rows are read into structs by column name, so a column that no struct knows would go unseen.
+func TestColumnsAreMapped(t *testing.T) {
+	w := newWorld(t)
+	for table, tt := range map[string]struct {
+		row    any
+		inside []string // columns that only statements use
+	}{
+		"payments":       {store.Payment{}, []string{"attempts"}},
+		"merchants":      {store.Merchant{}, nil},
+		"payment_events": {store.Event{}, []string{"payment_id"}},
+	} {
+		known := slices.Clone(tt.inside)
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(tt.row)) {
+			if name, _, _ := strings.Cut(f.Tag.Get("bun"), ","); !f.Anonymous && name != "" {
+				known = append(known, name)
+			}
+		}
+		var columns []string
+		require.NoError(t, w.db.NewRaw(`SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = ?`, table).Scan(t.Context(), &columns))
+		require.ElementsMatch(t, columns, known, table)
+	}
+	// And every column comes back with its value, null or not.
+	p, a := w.bring(w.newMerchant(), state.PaymentCollected)
+	require.NoError(t, w.SetAttention(t.Context(), p.ID, "x"))
+	w.exec(`UPDATE payments SET cancelled_at = now(), state_error = 'e', description = 'd', payload = 'p', preferred_method = 'm', auto_collect = true WHERE id = ?`, p.ID)
+	require.NotZero(t, a.ID)
+	v := reflect.ValueOf(w.read(p.Token))
+	for i := 1; i < v.NumField(); i++ {
+		require.False(t, v.Field(i).IsZero(), v.Type().Field(i).Name)
+	}
+}
+
+// The role of the processes can append to the books and the timeline, and not rewrite them.
+func TestTheBooksAreAppendOnly(t *testing.T) {
+	w := newWorld(t)
+	m := w.newMerchant()
+	w.bring(m, state.PaymentCollected)
+	require.Equal(t, "paysaga_app", func() (role string) {
+		require.NoError(t, w.db.NewRaw(`SELECT current_user`).Scan(t.Context(), &role))
+		return role
+	}())
+	facts := w.facts()
+	for _, statement := range []string{
+		`UPDATE ledger_transfers SET amount = 1`, `DELETE FROM ledger_transfers`, `TRUNCATE ledger_transfers`,
+		`UPDATE payment_events SET note = 'x'`, `DELETE FROM payment_events`, `TRUNCATE payment_events`,
+		`UPDATE ledger_balances SET balance = 1`, `INSERT INTO ledger_balances VALUES ('merchant/1/held', 5)`, `DELETE FROM ledger_balances`,
+		`DELETE FROM payments`, `DELETE FROM attempts`, `DELETE FROM idempotency_keys`, `DELETE FROM merchants`, `DELETE FROM api_keys`,
+		`DELETE FROM card_vault`, `UPDATE goose_db_version SET version_id = 0`,
+		`ALTER TABLE ledger_transfers DISABLE TRIGGER ledger_apply`, `DROP TABLE ledger_transfers`, `SET session_replication_role = replica`,
+	} {
+		_, err := w.db.ExecContext(t.Context(), statement)
+		require.Equal(t, "42501", sqlState(err), "%s: %v", statement, err)
+	}
+	require.Equal(t, facts, w.facts())
+}
+
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+func TestBalances(t *testing.T) {
+	w := newWorld(t)
+	m := w.newMerchant()
+	available := fmt.Sprintf("merchant/%d/available", m.ID)
+	transfer := func(from, to string, amount int, ref string) string {
+		_, err := w.db.NewRaw(`INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref) VALUES (?, ?, ?, ?)`, from, to, amount, ref).Exec(t.Context())
+		return sqlState(err)
+	}
+	require.Equal(t, "23514", transfer(available, "bank/zibal", 1, "empty account"))
+	require.Equal(t, "", transfer("bank/zibal", available, 100, "in"), "a bank's clearing may be negative")
+	require.Equal(t, "23514", transfer(available, "bank/zibal", 101, "too much"))
+	require.Equal(t, "", transfer(available, "bank/zibal", 100, "all"), "to the last rial")
+	require.Equal(t, "23505", transfer("bank/zibal", available, 100, "in"), "a step moves money once")
+	require.Equal(t, "23514", transfer("bank/zibal", available, 0, "nothing"))
+	require.Equal(t, "23514", transfer(available, available, 1, "to itself"))
+	w.requireBooks(m, 0, 0)
+
+	// Two hundred rial in the account, twenty withdrawals of twenty at once: ten succeed.
+	require.Equal(t, "", transfer("bank/zibal", available, 200, "more"))
+	failed := 0
+	for _, err := range together(20, func(i int) error {
+		if code := transfer(available, "bank/zibal", 20, fmt.Sprint("w", i)); code != "" {
+			return errors.New(code)
+		}
+		return nil
+	}) {
+		if err != nil {
+			require.Equal(t, "23514", err.Error())
+			failed++
+		}
+	}
+	require.Equal(t, 10, failed)
+	w.requireBooks(m, 0, 0)
+	require.Zero(t, value[int](w, `SELECT balance FROM ledger_balances WHERE account = ?`, available))
+}
+
+// States that the tables must never hold, whoever writes them.
+func TestImpossibleRowsAreRefused(t *testing.T) {
+	w := newWorld(t)
+	p, a := w.bring(w.newMerchant(), state.PaymentPaid)
+	for _, statement := range []string{
+		`UPDATE payments SET attempt_id = NULL WHERE id = %d`,
+		`UPDATE payments SET state = 'pending' WHERE id = %d`,
+		`UPDATE payments SET state = 'collected' WHERE id = %d`,
+		`UPDATE payments SET collected_at = now() WHERE id = %d`,
+		`UPDATE payments SET state = 'lost' WHERE id = %d`,
+		`UPDATE payments SET tip = -1 WHERE id = %d`,
+	} {
+		_, err := w.db.ExecContext(t.Context(), fmt.Sprintf(statement, p.ID))
+		require.Equal(t, "23514", sqlState(err), statement)
+	}
+	for _, statement := range []string{
+		`UPDATE attempts SET paid_at = NULL WHERE id = %d`,
+		`UPDATE attempts SET state = 'open', bank_token = NULL WHERE id = %d`,
+		`UPDATE attempts SET state = 'lost' WHERE id = %d`,
+	} {
+		_, err := w.db.ExecContext(t.Context(), fmt.Sprintf(statement, a.ID))
+		require.Equal(t, "23514", sqlState(err), statement)
+	}
+}
+
+// Hot statements find their rows by index. The plans are the server's own, for the statements as the
+// store sends them, over a few thousand rows.
+func TestPlans(t *testing.T) {
+	w := newWorld(t)
+	m := w.newMerchant()
+	p, a := w.bring(m, state.PaymentPaid)
+	w.fill(m, 4000)
+	w.db.SetMaxOpenConns(1) // prepared statements belong to a connection
+
+	var built []string // by bun's query builder
+	s := store.New(w.db.WithQueryHook(seen(func(q string) { built = append(built, q) })), func() {})
+	ctx := t.Context()
+	list := store.PaymentList{MerchantID: m.ID, Size: 50}
+	for _, in := range []store.PaymentList{list, {MerchantID: m.ID, Size: 50, Before: time.Now()}, {MerchantID: m.ID, Size: 50, After: time.Now().Add(-time.Hour)}} {
+		_, err := s.Payments(ctx, in)
+		require.NoError(t, err)
+	}
+	for _, call := range []func() error{
+		func() error { _, err := s.Payment(ctx, m.ID, p.Token); return err },
+		func() error { _, err := s.PaymentNow(ctx, p.Token); return err },
+		func() error { _, err := s.PaymentPage(ctx, p.Token); return err },
+		func() error { _, err := s.OpenVisits(ctx, p.ID); return err },
+		func() error { _, err := s.Aftermath(ctx, a.ID); return err },
+		func() error {
+			_, err := s.StartAttempt(ctx, store.NewAttempt{Token: w.anyPending(), Gateway: "zibal"})
+			return err
+		},
+		func() error { _, err := s.RecordCallback(ctx, a.ID, a.CallbackKey, nil); return err },
+		func() error { _, err := s.AttemptPaid(ctx, receipt(a)); return err },
+		func() error { _, err := s.AtDeadline(ctx, p.ID); return err },
+		func() error { _, err := s.CollectPayment(ctx, m.ID, p.Token); return err },
+		func() error { _, err := s.AttemptSettled(ctx, a.ID); return err },
+		func() error { _, err := s.AttemptRefunded(ctx, a.ID, "reversed"); return err },
+		func() error { return s.NoteUnpaid(ctx, a.ID, "no") },
+		func() error { _, err := s.Timeline(ctx, p.ID); return err },
+		func() error { _, err := s.AttentionCount(ctx); return err },
+		func() error {
+			_, err := s.DeliverOutbox(ctx, 16, func(context.Context, []store.Delivery) []store.Undelivered { return nil })
+			return err
+		},
+	} {
+		require.NoError(t, call())
+	}
+
+	plans := w.plans(built)
+	require.Greater(t, len(plans), 15)
+	for statement, plan := range plans {
+		for _, table := range []string{"payments", "attempts", "payment_events", "outbox", "ledger_transfers"} {
+			require.NotContains(t, plan, "Seq Scan on "+table, "%s\n%s", statement, plan)
+		}
+	}
+	uses := func(text string, indexes ...string) {
+		t.Helper()
+		found := 0
+		for statement, plan := range plans {
+			if strings.Contains(statement, text) {
+				found++
+				for _, index := range indexes {
+					require.Contains(t, plan, index, statement)
+				}
+			}
+		}
+		require.NotZero(t, found, "no statement holds %q", text)
+	}
+	uses("SET state = 'collected', collected_at", "payments_token_key")
+	uses("AND p.merchant_id = $2", "payments_token_key")
+	uses("ORDER BY p.created_at", "payments_list")
+	uses("WHERE payment_id = $1 AND state", "attempts_payment")
+	uses("FOR UPDATE SKIP LOCKED", "outbox_pkey", "outbox_saga")
+	uses("needs_attention IS NOT NULL", "payments_attention")
+	for _, q := range built {
+		require.NotContains(t, plans[q], "Sort", "the index has the order: %s", plans[q])
+	}
+}
+
+type seen func(query string)
+
+func (seen) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (f seen) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if e.Operation() == "SELECT" {
+		f(e.Query)
+	}
+}
+
+// fill adds n payments of three kinds, each with an attempt, events, a transfer and an outbox row.
+func (w *world) fill(m store.Merchant, n int) {
+	w.Helper()
+	_, err := w.owner.NewRaw(`
+		INSERT INTO payments (token, merchant_id, amount, collect_by, created_at, state, method)
+		SELECT 'fill' || lpad(i::text, 8, '0'), ?, 1000, now() + interval '1 hour', now() - i * interval '1 second',
+		       CASE i % 3 WHEN 0 THEN 'pending' WHEN 1 THEN 'expired' ELSE 'failed' END, 'zibal' FROM generate_series(1, ?) i;
+		INSERT INTO attempts (payment_id, gateway, amount, tip, callback_key, state, bank_token, final_at)
+		SELECT id, 'zibal', 1000, 0, 'k', CASE WHEN id % 7 = 0 THEN 'open' ELSE 'failed' END, 'ref', now() FROM payments WHERE token LIKE 'fill%';
+		INSERT INTO payment_events (payment_id, kind) SELECT id, 'created' FROM payments;
+		INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref) SELECT 'bank/zibal', 'bank/sandbox', 1, 'fill/' || id FROM payments;
+		INSERT INTO outbox (saga, ref, message, payload) SELECT 'payment', token, 'start', '{}' FROM payments WHERE token LIKE 'fill%';
+		ANALYZE`, m.ID, n).Exec(w.Context())
+	require.NoError(w, err)
+}
+
+func (w *world) anyPending() string {
+	return value[string](w, `SELECT token FROM payments WHERE state = 'pending' AND token LIKE 'fill%' LIMIT 1`)
+}
+
+// plans explains what the store's one connection has prepared, for any arguments, and what was built
+// as text. Writing plans is not running: EXPLAIN alone changes nothing.
+func (w *world) plans(built []string) map[string]string {
+	w.Helper()
+	out := map[string]string{}
+	explain := func(statement, query string) {
+		var lines []string
+		require.NoError(w, w.db.NewRaw("EXPLAIN "+strings.ReplaceAll(query, "?", `\?`)).Scan(w.Context(), &lines), statement)
+		out[statement] = strings.Join(lines, "\n")
+	}
+	for _, q := range built {
+		explain(q, q)
+	}
+	var prepared []struct {
+		Name      string
+		Statement string
+		Arguments int
+	}
+	require.NoError(w, w.db.NewRaw(`SELECT name, statement, coalesce(array_length(parameter_types, 1), 0) AS arguments FROM pg_prepared_statements
+		WHERE statement ~ '^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)'`).Scan(w.Context(), &prepared))
+	w.exec(`SET plan_cache_mode = force_generic_plan`)
+	for _, p := range prepared {
+		query := fmt.Sprintf("EXECUTE %q", p.Name)
+		if p.Arguments > 0 {
+			query += "(" + strings.TrimSuffix(strings.Repeat("NULL,", p.Arguments), ",") + ")"
+		}
+		explain(p.Statement, query)
+	}
+	return out
+}
