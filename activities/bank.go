@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/time/rate"
@@ -123,7 +124,11 @@ func (a *Bank) gateway(ctx context.Context, name string) (gateways.Gateway, erro
 
 func inquire(ctx context.Context, g gateways.Gateway, v store.Visit) (Finding, error) {
 	r, err := g.Result(ctx, bankVisit(v, ""))
-	if err != nil {
+	var refused *gateways.Refused
+	switch {
+	case errors.As(err, &refused): // a bank that will not tell decides nothing: the money may be there
+		return Finding{}, &gateways.Unavailable{Op: "result", Err: errors.New(refused.Error())}
+	case err != nil:
 		return Finding{}, err
 	}
 	switch r.Status {

@@ -80,6 +80,9 @@ func frameworkProblem(err *fiber.Error) *problem {
 // answerError writes an error in the dialect of the path that was asked.
 func (a *API) answerError(c *fiber.Ctx, err error) error {
 	p := asProblem(err)
+	if requestID(c) == "" { // refused before any handler saw it: too large, malformed
+		nameRequest(c)
+	}
 	if p.status >= http.StatusInternalServerError {
 		a.Log.Error("request failed", "route", c.Route().Path, "status", p.status, "request_id", requestID(c), "error", err)
 	}

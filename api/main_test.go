@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,6 +11,13 @@ import (
 
 var server *testdb.Server
 
+// After a whole run every answer that openapi.yaml promises must have been given.
 func TestMain(m *testing.M) {
-	os.Exit(testdb.Run(m, func(s *testdb.Server) { server = s }))
+	code := testdb.Run(m, func(s *testdb.Server) { server = s })
+	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
+	if unseen := loadOnce().unseen(); code == 0 && whole && len(unseen) > 0 {
+		fmt.Fprintln(os.Stderr, "FAIL: openapi.yaml promises answers that no test got:", unseen)
+		code = 1
+	}
+	os.Exit(code)
 }

@@ -37,13 +37,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 // logged by pattern: tokens in links are secrets.
 func (a *API) observe(c *fiber.Ctx) error {
 	began := time.Now()
-	id := c.Get(fiber.HeaderXRequestID)
-	if !callerID.MatchString(id) {
-		id = rand.Text()
-	}
-	c.Locals(requestIDKey, id)
-	c.Set(fiber.HeaderXRequestID, id)
-
+	id := nameRequest(c)
 	err := c.Next()
 	if err != nil {
 		if err := a.answerError(c, err); err != nil {
@@ -55,6 +49,16 @@ func (a *API) observe(c *fiber.Ctx) error {
 	a.Metrics.requests.WithLabelValues(c.Method(), route, strconv.Itoa(status)).Observe(took.Seconds())
 	a.Log.Debug("request", "method", c.Method(), "route", route, "status", status, "took", took, "request_id", id)
 	return nil
+}
+
+func nameRequest(c *fiber.Ctx) string {
+	id := c.Get(fiber.HeaderXRequestID)
+	if !callerID.MatchString(id) {
+		id = rand.Text()
+	}
+	c.Locals(requestIDKey, id)
+	c.Set(fiber.HeaderXRequestID, id)
+	return id
 }
 
 func requestID(c *fiber.Ctx) string {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -31,13 +32,15 @@ func loadSpec(t *testing.T) *openapi3.T {
 type spec struct {
 	doc    *openapi3.T
 	router routers.Router
+	mu     sync.Mutex
+	seen   map[string]bool // "createPayment 200"
 }
 
 var loadOnce = sync.OnceValue(func() *spec {
 	for _, asText := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml", "font/woff2", "application/openmetrics-text"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.PlainBodyDecoder)
 	}
-	return &spec{}
+	return &spec{seen: map[string]bool{}}
 })
 
 func loadedSpec(t *testing.T) *spec {
@@ -54,7 +57,7 @@ func loadedSpec(t *testing.T) *spec {
 
 // check holds an answer, and a request that was accepted, against the description. An operation that
 // it does not name must have been refused as such.
-func (s *spec) check(t *testing.T, req *http.Request, a answer) {
+func (s *spec) check(t *testing.T, req *http.Request, a answer, lenient bool) {
 	t.Helper()
 	if req.Method == http.MethodHead {
 		return
@@ -64,11 +67,14 @@ func (s *spec) check(t *testing.T, req *http.Request, a answer) {
 		require.Contains(t, []int{404, 405, 401}, a.StatusCode, "%s %s is not in openapi.yaml", req.Method, req.URL.Path)
 		return
 	}
+	s.mu.Lock()
+	s.seen[fmt.Sprint(route.Operation.OperationID, " ", a.StatusCode)] = true
+	s.mu.Unlock()
 	in := &openapi3filter.RequestValidationInput{
 		Request: req, PathParams: params, Route: route,
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
 	}
-	if a.StatusCode < 400 {
+	if a.StatusCode < 400 && !lenient {
 		require.NoError(t, openapi3filter.ValidateRequest(t.Context(), in), "%s %s was accepted", req.Method, req.URL)
 	}
 	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.StatusCode, Header: a.Header, Options: in.Options}
@@ -81,6 +87,21 @@ func (s *spec) check(t *testing.T, req *http.Request, a answer) {
 			}
 		}
 	}
+}
+
+// unseen lists the answers that the description promises and no test of this run got.
+func (s *spec) unseen() (out []string) {
+	for _, item := range s.doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for status := range operation.Responses.Map() {
+				if name := operation.OperationID + " " + status; !s.seen[name] {
+					out = append(out, name)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func TestOpenAPIIsValid(t *testing.T) {

@@ -28,7 +28,8 @@ type Gateways = gateways.Registry
 
 func (a *API) payRoutes() {
 	a.app.Get("/pay/assets/:name", a.payAsset)
-	a.app.All("/pay/callback/:attempt/:key", a.bankCallback)
+	a.app.Post("/pay/callback/:attempt/:key", a.bankCallback)
+	a.app.Add(http.MethodGet, "/pay/callback/:attempt/:key", a.bankCallback) // not Get: that answers HEAD too
 	a.app.Get("/pay/:token/status", a.payStatus)
 	a.app.Get("/pay/:token", a.payPage)
 	a.app.Post("/pay/:token", a.payAtBank)
@@ -212,8 +213,10 @@ func (a *API) payAtBank(c *fiber.Ctx) error {
 		setHeaders(c, pages.Security([]string{choice.gateway.Origin()}))
 		return c.Redirect(redirect.URL, http.StatusSeeOther)
 	}
+	chosen := shown(page)
+	chosen.Tip = choice.tip // the row gets it when the bank has taken it
 	return a.render(c, http.StatusOK, pages.ToBank{
-		Payment: shown(page), Method: choice.gateway.Name(), Action: redirect.URL, Fields: redirect.Fields,
+		Payment: chosen, Method: choice.gateway.Name(), Action: redirect.URL, Fields: redirect.Fields,
 	}, []string{choice.gateway.Origin()})
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	_ "time/tzdata" // the contract's times are Asia/Tehran's, whatever the machine knows
 
@@ -41,7 +42,8 @@ func (a *API) paymentRoutes() {
 	group.Get("", a.listPayments)
 	group.Get("/:token", a.getPayment)
 	group.Post("/:token/collect", a.collectPayment)
-	group.Get("/:token/collect", a.collectPayment) // the documented curl has no -d, so it sends GET
+	// The documented curl has no -d, so it sends GET. Not group.Get: that answers HEAD too.
+	group.Add(http.MethodGet, "/:token/collect", a.collectPayment)
 	group.Post("/:token/cancel", a.cancelPayment)
 }
 
@@ -93,6 +95,9 @@ func (a *API) createPayment(c *fiber.Ctx) error {
 func (a *API) createPaymentOnce(ctx context.Context, c *fiber.Ctx, key string, in store.NewPayment) error {
 	if len(key) > 255 {
 		return invalid("Idempotency-Key", "too_long", "The key may have at most 255 characters")
+	}
+	if !utf8.ValidString(key) {
+		return invalid("Idempotency-Key", "encoding", "The key is not valid UTF-8")
 	}
 	request, err := json.Marshal([]any{in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod})
 	if err != nil {
@@ -224,11 +229,14 @@ func readUTC(field, text string) (time.Time, error) {
 		text = text[:len(text)-6] + "+" + text[len(text)-5:]
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	if err != nil || at.Year() < 1 { // PostgreSQL has no year 0
 		return time.Time{}, invalid(field, "time", "The time must look like 2017-05-09T00:28:51.309004Z")
 	}
 	if _, offset := at.Zone(); offset != 0 {
 		return time.Time{}, invalid(field, "not_utc", "The time must be in UTC")
+	}
+	if at.IsZero() { // some clients' smallest time; for us it would mean "not given"
+		at = at.Add(time.Microsecond)
 	}
 	return at, nil
 }

@@ -202,6 +202,12 @@ func TestEveryInvariantCanFail(t *testing.T) {
 		}, reached, func(b *books) string { return payment(b, state.PaymentRefunded) }, nil},
 		{"the tip was lost", func(b *books) { b.exec(`UPDATE payments SET tip = 0 WHERE id = ?`, b.payments[state.PaymentPaid].ID) },
 			agree, func(b *books) string { return payment(b, state.PaymentPaid) }, nil},
+		{"another reference of the bank", func(b *books) { b.exec(`UPDATE payments SET rrn = 'x' WHERE id = ?`, b.payments[state.PaymentPaid].ID) },
+			agree, func(b *books) string { return payment(b, state.PaymentPaid) }, nil},
+		{"another bank", func(b *books) {
+			b.exec(`UPDATE payments SET method = 'x' WHERE id = ?`, b.payments[state.PaymentPaid].ID)
+		},
+			agree, func(b *books) string { return payment(b, state.PaymentPaid) }, nil},
 		{"served by another payment's attempt", func(b *books) {
 			b.exec(`UPDATE payments SET attempt_id = ?, rrn = ? WHERE id = ?`, b.surplus, fmt.Sprint("rrn", b.surplus), b.payments[state.PaymentRefunded].ID)
 		}, agree, func(b *books) string { return payment(b, state.PaymentRefunded) }, nil},

@@ -52,6 +52,14 @@ func (h *house) visitAtBank(ctx context.Context, bank string, invoice int64) (bo
 	return b, json.Unmarshal(r.body, &b)
 }
 
+// charges is how many sessions the banks have in their book.
+func (h *house) charges(t *testing.T) int {
+	t.Helper()
+	var b book
+	require.NoError(t, json.Unmarshal(get(t, h.inst.SandboxURL+"/book").body, &b))
+	return len(b.Charges)
+}
+
 // effects are the calls that changed the bank's book, in order.
 func (b book) effects() string {
 	var ops []string

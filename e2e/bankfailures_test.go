@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,8 +38,12 @@ func TestBankFailures(t *testing.T) {
 		)
 	}
 	travelTogether(t, 90*time.Second, journeys)
+	long, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	defer cancel()
+	for len(h.open(t, journeys)) > 0 && pause(long, 100*time.Millisecond) {
+	}
+	h.rules(t, map[string]any{}) // the bank recovers; what failed often waits for its next try
 	h.awaitEnds(t, 90*time.Second, journeys)
-	h.rules(t, map[string]any{})
 	require.NoError(t, h.audit())
 	t.Log("ends:", h.arrived(t, journeys))
 
@@ -52,6 +58,68 @@ func TestBankFailures(t *testing.T) {
 		require.NotZero(t, played[name], name)
 	}
 	require.Empty(t, h.stuck(t), "nobody is needed")
+}
+
+// The bank refuses to verify money that it has taken: the money goes back, and the payer may try again.
+func TestBankRefusesToVerify(t *testing.T) {
+	refuse := map[string]any{"verify": map[string]any{"refuse": 1}}
+	silent := map[string]any{"verify": map[string]any{"timeout_after": 1}, "hold": "200ms"}
+	for _, c := range []struct {
+		name  string
+		first map[string]any // what the bank does to the first tries
+		want  visit
+	}{
+		{"at once", refuse, visit{"failed", "reversed", "token reverse"}},
+		{"after it did, without saying so", silent, visit{"failed", "cancelled", "token verify cancel"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := breakable(t)
+			m := h.taxi()
+			token := m.create(t, 78_000)
+			h.rules(t, c.first)
+			m.toBank(t, token, "zibal").press("pay").back()
+			await(t, soon, "the bank was asked to verify", func() (bool, string) {
+				b, err := h.visitAtBank(t.Context(), "zibal", h.attempts(t, token)[0].ID)
+				require.NoError(t, err)
+				return slices.ContainsFunc(b.Calls, func(c bankCall) bool { return c.Op == "verify" }), fmt.Sprint(b.Calls)
+			})
+			h.rules(t, refuse)
+			await(t, soon, "the money is back", func() (bool, string) {
+				got := h.ending(t, token)
+				return len(got.visits) == 1 && got.visits[0] == c.want, fmt.Sprintf("%+v", got)
+			})
+			require.Equal(t, "refused_by_bank", m.read(t, token).reason())
+			require.Equal(t, "pending", m.read(t, token).Outcome.State)
+
+			h.rules(t, map[string]any{})
+			require.Equal(t, "paid", m.pays(t, token, "pay").State)
+			m.collect(t, token)
+			m.ends(t, token, ending{state: "collected", visits: []visit{c.want, settled},
+				timeline: "created attempt_started callback not_paid_yet attempt_failed attempt_started callback paid collected settled"})
+			require.NoError(t, h.audit())
+		})
+	}
+}
+
+// A bank that refuses to tell what became of a visit decides nothing: it is asked again.
+func TestBankRefusesToTell(t *testing.T) {
+	h := breakable(t)
+	m := h.taxi()
+	token := m.create(t, 79_000)
+	h.rules(t, map[string]any{"result": map[string]any{"refuse": 1}})
+	m.toBank(t, token, "zibal").press("pay").back()
+	await(t, soon, "the bank was asked", func() (bool, string) {
+		b, err := h.visitAtBank(t.Context(), "zibal", h.attempts(t, token)[0].ID)
+		require.NoError(t, err)
+		return len(b.Calls) >= 3, fmt.Sprint(b.Calls)
+	})
+	require.Equal(t, "pending", m.read(t, token).Outcome.State)
+	require.Equal(t, "open", h.attempts(t, token)[0].State)
+	h.rules(t, map[string]any{})
+	m.awaitState(t, token, "paid")
+	m.collect(t, token)
+	m.ends(t, token, ending{state: "collected", timeline: "created attempt_started callback paid collected settled", visits: []visit{settled}})
+	require.NoError(t, h.audit())
 }
 
 // The bank says a final no to what must succeed. A person is called, does it at the bank, says so, and

@@ -97,6 +97,9 @@ func (h *house) plan(count, seed int, chance *rand.Rand) []*journey {
 				break
 			}
 		}
+		for n := range journeys[i].dawdle { // so that the kills meet every step
+			journeys[i].dawdle[n] = time.Duration(chance.IntN(1000)) * time.Millisecond
+		}
 		if chance.IntN(3) > 0 {
 			journeys[i].key = fmt.Sprintf("chaos-%d-%d", seed, i)
 		}

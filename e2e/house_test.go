@@ -96,6 +96,7 @@ func (h *house) finish(passed bool) error {
 		h.showLogs()
 		return err
 	}
+	_ = exec.Command("cp","-r",h.home+"/log","/tmp/e2e-logs-"+h.name).Run()
 	return os.RemoveAll(h.home)
 }
 

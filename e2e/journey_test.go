@@ -23,7 +23,8 @@ type journey struct {
 	auto    bool   // auto_collect
 	collect bool
 	cancel  bool
-	key     string // Idempotency-Key of the create; empty: a create that got no answer is given up
+	key     string           // Idempotency-Key of the create; empty: a create that got no answer is given up
+	dawdle  [3]time.Duration // before it begins, before the payer comes, before the merchant's command
 
 	token     string // acknowledged; empty when nothing was
 	collected bool   // acknowledged
@@ -33,14 +34,17 @@ type journey struct {
 
 // travel ends when everything the journey wants is done or can no longer be had.
 func (j *journey) travel(ctx context.Context) error {
+	pause(ctx, j.dawdle[0])
 	if err := j.createIt(ctx); err != nil || j.token == "" {
 		return err
 	}
+	pause(ctx, j.dawdle[1])
 	if j.do != "" {
 		if err := j.pay(ctx); err != nil {
 			return err
 		}
 	}
+	pause(ctx, j.dawdle[2])
 	var err error
 	if j.cancel {
 		j.cancelled, err = j.insist(ctx, "/cancel")
@@ -128,19 +132,26 @@ func travelTogether(t *testing.T, within time.Duration, journeys []*journey) {
 // wait for a person are left out.
 func (h *house) awaitEnds(t *testing.T, within time.Duration, journeys []*journey) {
 	t.Helper()
+	await(t, within, "all payments end", func() (bool, string) {
+		left := h.open(t, journeys)
+		return len(left) == 0, fmt.Sprint(left)
+	})
+}
+
+// open lists what of the journeys is not at its end.
+func (h *house) open(t *testing.T, journeys []*journey) []string {
+	t.Helper()
 	tokens := []string{""}
 	for _, j := range journeys {
 		tokens = append(tokens, j.token)
 	}
-	await(t, within, "all payments end", func() (bool, string) {
-		var left []string
-		err := h.db.NewRaw(`
-			SELECT p.token || ' ' || p.state || ' ' || coalesce(a.id || ' ' || a.state, '')
-			FROM payments p LEFT JOIN attempts a ON a.payment_id = p.id AND a.state IN ('created', 'open', 'paid', 'refunding')
-			WHERE p.token IN (?) AND p.needs_attention IS NULL AND (p.state IN ('pending', 'paid', 'refunding') OR a.id IS NOT NULL)`,
-			bun.In(tokens)).Scan(t.Context(), &left)
-		return err == nil && len(left) == 0, fmt.Sprint(left, err)
-	})
+	var left []string
+	require.NoError(t, h.db.NewRaw(`
+		SELECT p.token || ' ' || p.state || ' ' || coalesce(a.id || ' ' || a.state, '')
+		FROM payments p LEFT JOIN attempts a ON a.payment_id = p.id AND a.state IN ('created', 'open', 'paid', 'refunding')
+		WHERE p.token IN (?) AND p.needs_attention IS NULL AND (p.state IN ('pending', 'paid', 'refunding') OR a.id IS NOT NULL)`,
+		bun.In(tokens)).Scan(t.Context(), &left))
+	return left
 }
 
 // arrived checks that every journey ended as it was acknowledged, and that the bank moved each money

@@ -17,7 +17,7 @@ import (
 // comesBack starts a part that was taken down, or waits for one that was killed.
 func (h *house) comesBack(t *testing.T, part string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // cleanups call it, too
 	defer cancel()
 	if h.PID(part) == 0 {
 		require.NoError(t, h.Restart(ctx, part))

@@ -45,7 +45,7 @@ func (s *Server) show(w http.ResponseWriter, status int, name string, data any, 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action "+targets)
+	h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action "+targets)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "strict-origin")
 	h.Set("Cache-Control", "no-store")

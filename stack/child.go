@@ -48,7 +48,7 @@ func (c *child) spawn(ctx context.Context) error {
 	inst := s.snapshot()
 	p, err := s.launcher.run(run{
 		name: c.part.name, path: c.part.path, args: c.part.args(inst), env: s.Env(),
-		logFile: s.cfg.logFile(c.part.name), announce: c.part.health == "", orphan: c.part.orphan,
+		logFile: s.cfg.logFile(c.part.name), announce: c.part.health == "", yields: c.part.yields, orphan: c.part.orphan,
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type part struct {
 	ports  []addrVar // must be free before it starts
 	health string    // URL that answers 200 when it is ready; empty: it announces itself
 	orphan syscall.Signal
+	yields bool // runs at lower priority
 }
 
 // servers are the parts that keep running, less those that the configuration replaces.
@@ -59,6 +60,7 @@ func servers(c Config) []part {
 					"--codec-endpoint", urlOf(at.Codec)}
 			},
 			orphan: syscall.SIGKILL,
+			yields: true,
 		})
 	}
 	own := func(name, addr, variable, health string, more ...addrVar) part {
@@ -67,6 +69,7 @@ func servers(c Config) []part {
 			ports:  append([]addrVar{{&addr, variable}}, more...),
 			args:   func(*Instance) []string { return []string{name} },
 			orphan: syscall.SIGKILL,
+			yields: name != API,
 		}
 	}
 	return append(list,

@@ -239,6 +239,24 @@ func TestMoneyWaitsForACancel(t *testing.T) {
 	w.requireBooks(m, 10_500, 0)
 }
 
+// A deadline that waits for a collect learns what the collect decided.
+func TestTheDeadlineWaitsForACollect(t *testing.T) {
+	w := newWorld(t)
+	p, _ := w.bring(w.newMerchant(), state.PaymentPaid)
+	tx := w.hold(p)
+	_, err := tx.NewRaw(`UPDATE payments SET state = 'collected', collected_at = now(), collect_by = now() WHERE id = ?`, p.ID).Exec(t.Context())
+	require.NoError(t, err)
+	type answer struct {
+		store.Deadline
+		error
+	}
+	got := make(chan answer, 1)
+	go func() { d, err := w.AtDeadline(t.Context(), p.ID); got <- answer{d, err} }()
+	w.blocked(1)
+	require.NoError(t, tx.Commit())
+	require.Equal(t, answer{store.Deadline{Payment: state.PaymentCollected, Due: true}, nil}, <-got)
+}
+
 // A browser that fires many attempts at once gets no more than one that fires them in turn.
 func TestAttemptsAtOnceAreCounted(t *testing.T) {
 	w := newWorld(t)

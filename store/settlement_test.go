@@ -96,6 +96,7 @@ func TestAttemptPaidRefusals(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrReceiptSpent)
 	_, err = w.AttemptPaid(t.Context(), store.Receipt{AttemptID: 1 << 40, BankTran: "x"})
 	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Equal(t, before, w.facts())
 
 	unopened := w.start(w.create(m))
 	failed := w.open(w.create(m))

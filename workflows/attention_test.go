@@ -2,9 +2,11 @@ package workflows_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/paysaga/paysaga/state"
@@ -44,6 +46,26 @@ func TestRefusedRefund(t *testing.T) {
 		"20:00 undo 1 refused", "20:00 attention refund_not_confirmed",
 		"80:00 undo 1", "80:00 attention over", "80:00 refunded 1 cancelled",
 	}, w.journal[4:])
+}
+
+// Operators read in the UI what happened so far.
+func TestDetails(t *testing.T) {
+	w := attended(t, "settle", refused)
+	var shown sdk.WorkflowMetadata
+	w.at(30*minute, func() {
+		value, err := w.env.QueryWorkflow("__temporal_workflow_metadata")
+		require.NoError(t, err)
+		require.NoError(t, value.Get(&shown))
+	})
+	w.run()
+	require.Equal(t, strings.Join([]string{
+		"- `08:00:00` created: 1,200,000 rial, collect by `2040-03-20 08:20:00`",
+		"- `08:01:00` payer came back from sandbox, attempt 1",
+		"- `08:01:00` paid at sandbox, attempt 1, reference rrn-7001: paid",
+		"- `08:02:00` collected by the merchant",
+		"- `08:02:00` settle at the bank: the bank refused, attempt 1",
+		"- `08:02:00` **needs attention: settlement_not_confirmed**",
+	}, "\n"), shown.CurrentDetails)
 }
 
 // A person has seen at the bank what happened and ends the attempt.

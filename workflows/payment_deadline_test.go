@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,17 +40,27 @@ func TestCollectSignalAfterTheTimer(t *testing.T) {
 // The saga's clock is ahead of the database's: it waits, and the merchant may still collect.
 func TestDatabaseClockBehind(t *testing.T) {
 	w := newWorld(t)
-	w.rows.behind = 2500 * 1e6
+	w.rows.behind = 2500 * time.Millisecond
 	w.at(1*minute, func() { w.payAndReturn(1) })
 	require.Equal(t, state.PaymentRefunded, w.run().State)
 	require.Equal(t, []string{"20:00 not due", "20:01 not due", "20:02 not due", "20:03 refunding 1"}, w.told("due", "refunding"))
 
 	w = newWorld(t)
-	w.rows.behind = 2500 * 1e6
+	w.rows.behind = 2500 * time.Millisecond
 	w.at(1*minute, func() { w.payAndReturn(1) })
-	w.at(window+1500*1e6, w.collect)
+	w.at(window+1500*time.Millisecond, w.collect)
 	require.Equal(t, state.PaymentCollected, w.run().State)
 	require.Equal(t, []string{"20:01 collected", "20:01 settle 1"}, w.told("collected", "settle ", "undo"))
+}
+
+// Money that the database takes as paid must be verified, however late it is on the saga's clock.
+func TestPaidWhileTheDatabaseClockIsBehind(t *testing.T) {
+	w := newWorld(t)
+	w.rows.auto = true
+	w.rows.behind = 2500 * time.Millisecond
+	w.at(window+second, func() { w.payAndReturn(1) })
+	require.Equal(t, state.PaymentCollected, w.run().State)
+	require.Equal(t, []string{"20:01 result 1", "20:01 verify 1", "20:01 paid and collected 1"}, w.journal[2:5])
 }
 
 // An attempt is open at the deadline and its money comes afterwards: it goes back unverified.

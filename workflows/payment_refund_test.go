@@ -1,12 +1,20 @@
 package workflows_test
 
 import (
+	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 
+	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/workflows"
 )
 
 // The money goes back as often as it takes, always for the same invoice, and is booked once.
@@ -35,6 +43,42 @@ func TestSettleUntilTheBankConfirms(t *testing.T) {
 	require.Equal(t, []string{"02:00 settle 1 unknown", "02:00 settle 1 unavailable", "02:01 settle 1", "02:01 settled 1"}, w.told("settle"))
 }
 
+// What a bank did not settle inside the workflow task goes on as the same call with the same key, where
+// operators see it and calls to banks are rate-limited.
+func TestDurableCallRepeatsTheLocalOne(t *testing.T) {
+	w := newWorld(t)
+	for _, op := range []string{"result", "settle"} {
+		w.fails(op, unknown, unknown)
+	}
+	var local, durable []string
+	w.watch = func(env *testsuite.TestWorkflowEnvironment) {
+		env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, args []any) {
+			if strings.HasSuffix(info.ActivityType.Name, "AtBank") {
+				text, err := json.Marshal(args[0])
+				require.NoError(t, err)
+				local = append(local, info.ActivityType.Name+" "+string(text))
+			}
+		})
+		env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
+			var in activities.PaidVisit
+			require.NoError(t, args.Get(&in))
+			var text []byte
+			var err error
+			if text, err = json.Marshal(in); in.BankTran == "" {
+				text, err = json.Marshal(in.Visit)
+			}
+			require.NoError(t, err)
+			require.Equal(t, workflows.GatewayQueue, info.TaskQueue)
+			durable = append(durable, info.ActivityType.Name+" "+string(text))
+		})
+	}
+	w.at(1*minute, func() { w.payAndReturn(1) })
+	w.at(2*minute, w.collect)
+	require.Equal(t, state.PaymentCollected, w.run().State)
+	require.Len(t, local, 2)
+	require.Equal(t, []string{local[0], local[0], local[1], local[1]}, durable)
+}
+
 // Unknown is not failure: nothing is reversed, the bank is asked again until it has an answer.
 func TestUnknownAtVerify(t *testing.T) {
 	w := newWorld(t)
@@ -50,18 +94,16 @@ func TestUnknownAtVerify(t *testing.T) {
 	}, w.journal)
 }
 
-// A bank that will not verify, or not even tell, decided against the payment. What money it took goes
-// back before the attempt fails, because an earlier call without an answer may have verified it.
-func TestRefusedByTheBank(t *testing.T) {
+// A bank that will not verify decided against the payment. The money it took goes back before the
+// attempt fails, because an earlier call without an answer may have verified it.
+func TestRefusedAtVerify(t *testing.T) {
 	for name, tt := range map[string]struct {
 		op       string
 		failures []error
 		undone   string
 	}{
-		"verify":                  {"verify", []error{refused}, "01:00 undo 1"},
-		"verify, done unknown":    {"verify", []error{doneUnknown, refused}, "01:00 undo 1"},
-		"result":                  {"result", []error{refused}, "01:00 undo 1"},
-		"result, no answer first": {"result", []error{unknown, refused}, "01:00 undo 1"},
+		"verify":               {"verify", []error{refused}, "01:00 undo 1"},
+		"verify, done unknown": {"verify", []error{doneUnknown, refused}, "01:00 undo 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -72,6 +114,16 @@ func TestRefusedByTheBank(t *testing.T) {
 			require.Empty(t, w.told("paid", "attention"))
 		})
 	}
+}
+
+// A bank that will not even tell decided nothing.
+func TestRefusedAtResult(t *testing.T) {
+	w := newWorld(t)
+	w.fails("result", times(3, refused)...)
+	w.at(1*minute, func() { w.payAndReturn(1) })
+	w.at(2*minute, w.collect)
+	require.Equal(t, state.PaymentCollected, w.run().State)
+	require.Equal(t, []string{"01:03 result 1", "01:03 verify 1", "01:03 paid 1"}, w.journal[3:6])
 }
 
 // The database answers late or not at all after it has written. Asking again finds the write.

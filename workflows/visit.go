@@ -129,14 +129,15 @@ func (v *visit) ask(ctx workflow.Context) error {
 	return v.notPaid(ctx, reason, final)
 }
 
-// finding asks the bank, and before the deadline has paid money verified in the same go. After it,
-// money is left unverified: then the bank returns it even without us.
+// finding asks the bank, and while the door is open has paid money verified in the same go. Behind the
+// shut door money is left unverified: then the bank returns it even without us. Only the database says
+// that the door is shut; our own clock may be ahead of its, and money that it takes as paid must be verified.
 func (v *visit) finding(ctx workflow.Context) (activities.Finding, error) {
 	var found activities.Finding
 	p := v.payment
 	stop := func() bool { return v.resolved }
-	left := p.in.CollectBy.Sub(workflow.Now(ctx))
-	if p.state == state.PaymentPending && !p.shut && left > 0 {
+	if p.state == state.PaymentPending && !p.shut {
+		left := max(p.in.CollectBy.Sub(workflow.Now(ctx)), clockSkew)
 		err := p.call(ctx, confirmStep, callOptions{within: left, stop: stop}, bank.ConfirmAtBank, v.Visit, &found)
 		return found, err
 	}

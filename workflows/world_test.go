@@ -52,6 +52,7 @@ type world struct {
 
 	flagged    bool   // search attribute NeedsAttention
 	shownState string // search attribute SagaState
+	watch      func(*testsuite.TestWorkflowEnvironment)
 
 	steps, crashAt int  // a crash after so many steps; 0 = none
 	crashed        bool // the worker is gone, nothing reaches the outside
@@ -262,9 +263,13 @@ func (w *world) execute(start time.Time) {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartTime(start)
 	env.SetTestTimeout(20 * time.Second)
+	env.SetWorkflowRunTimeout(start.Sub(born) + 10*24*time.Hour) // a saga that goes in circles
 	env.RegisterWorkflowWithOptions(w.mortal, workflow.RegisterOptions{Name: workflows.PaymentName})
 	env.RegisterActivity(w.rows)
 	env.RegisterActivity(&activities.Bank{Gateways: gateways.Registry{"sandbox": w.bank}})
+	if w.watch != nil {
+		w.watch(env)
+	}
 	env.OnUpsertTypedSearchAttributes(mock.MatchedBy(w.show)).Return(nil)
 	w.meanwhile(start)
 	w.env, w.flagged = env, false

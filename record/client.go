@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/paysaga/paysaga/sagaclient"
+	"github.com/paysaga/paysaga/workflows"
+)
+
+// merchant is a development merchant.
+type merchant struct{ id, key string }
+
+var (
+	taxi  = merchant{"faSDF42w3Fs", "test"}
+	hasty = merchant{"demo-fast", "test-fast"} // has five seconds to collect
+)
+
+// world is the running system as merchants, payers and people see it.
+type world struct {
+	api, sandbox string
+	env          []string // for the command line
+	temporal     client.Client
+	codec        *sagaclient.Codec
+}
+
+// create asks for a payment and answers its token.
+func (w *world) create(ctx context.Context, m merchant, fields ...string) (string, error) {
+	form := url.Values{"merchant": {m.id}, "amount": {"1200000"}, "description": {"recorded"}}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	var made struct {
+		Info struct {
+			Token string `json:"token"`
+		} `json:"info"`
+	}
+	return made.Info.Token, w.send(ctx, request{method: http.MethodPost, url: w.api + "/api/v1/payments", key: m.key, form: form, out: &made})
+}
+
+func (w *world) state(ctx context.Context, m merchant, token string) (string, error) {
+	var read struct {
+		Info struct {
+			Outcome struct {
+				State string `json:"state"`
+			} `json:"outcome"`
+		} `json:"info"`
+	}
+	err := w.send(ctx, request{method: http.MethodGet, url: w.api + "/api/v1/payments/" + token, key: m.key, out: &read})
+	return read.Info.Outcome.State, err
+}
+
+func (w *world) collect(ctx context.Context, m merchant, token string) error {
+	return w.send(ctx, request{method: http.MethodPost, url: w.api + "/api/v1/payments/" + token + "/collect", key: m.key})
+}
+
+func (w *world) cancel(ctx context.Context, m merchant, token string) error {
+	return w.send(ctx, request{method: http.MethodPost, url: w.api + "/api/v1/payments/" + token + "/cancel", key: m.key})
+}
+
+// payer walks the sandbox's payer through the payment and answers the attempt's number.
+func (w *world) payer(ctx context.Context, token, does string) (int64, error) {
+	var did struct {
+		Invoice int64 `json:"invoice"`
+	}
+	wish := map[string]any{"link": w.api + "/pay/" + token, "do": does}
+	return did.Invoice, w.send(ctx, request{method: http.MethodPost, url: w.sandbox + "/payer", json: wish, out: &did})
+}
+
+// leave opens an attempt and walks away from the bank's page.
+func (w *world) leave(ctx context.Context, token string) error {
+	form := url.Values{"gateway": {"sandbox"}}
+	return w.send(ctx, request{method: http.MethodPost, url: w.api + "/pay/" + token, form: form})
+}
+
+// rules make the bank fail; none ends that.
+func (w *world) rules(ctx context.Context, bank map[string]any) error {
+	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{"bank": bank}})
+}
+
+// paysaga runs a command as a person would.
+func (w *world) paysaga(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, binary("PAYSAGA_BIN", "paysaga"), args...)
+	cmd.Env = w.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("paysaga %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// saga describes the saga of a payment; nothing while the dispatcher has not started it.
+func (w *world) saga(ctx context.Context, token string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	is, err := w.temporal.DescribeWorkflowExecution(ctx, workflows.PaymentID(token), "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return nil, nil
+	}
+	return is, err
+}
+
+// await asks until the answer is yes.
+func await(ctx context.Context, what string, yes func() (bool, error)) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := yes()
+		if err != nil || ok {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+type request struct {
+	method, url, key string
+	form             url.Values
+	json             any
+	out              any
+}
+
+func (w *world) send(ctx context.Context, r request) error {
+	var body io.Reader
+	kind := ""
+	switch {
+	case r.json != nil:
+		data, err := json.Marshal(r.json)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", r.method, r.url, err)
+		}
+		body, kind = bytes.NewReader(data), "application/json"
+	case r.form != nil:
+		body, kind = strings.NewReader(r.form.Encode()), "application/x-www-form-urlencoded"
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", kind)
+	req.Header.Set("Authorization", r.key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err // names the method and the URL itself
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.url, err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("%s %s answered %d: %.300s", r.method, r.url, resp.StatusCode, answer)
+	}
+	if r.out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, r.out); err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.url, err)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package state_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/state"
+)
+
+var update = flag.Bool("update", false, "write docs/states.md")
+
+const docsFile = "../docs/states.md"
+
+// docs/states.md is drawn from the tables. `go test ./state -update` draws it again.
+func TestDocsAreDrawnFromTheTables(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# States\n\nDrawn from the tables in `state/` by `go test ./state -update`; do not edit.\n")
+	draw(&b, "Payment", "What a merchant sees of a bank payment.", state.Payments)
+	draw(&b, "Attempt", "One visit of the payer to one bank. A payment may have several; at most one attempt's money serves it.", state.Attempts)
+	if *update {
+		require.NoError(t, os.WriteFile(docsFile, []byte(b.String()), 0o644))
+	}
+	written, err := os.ReadFile(docsFile)
+	require.NoError(t, err)
+	require.Equal(t, b.String(), string(written), "stale: run `go test ./state -update`")
+}
+
+func draw[S ~string](b *strings.Builder, title, about string, m state.Machine[S]) {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n```mermaid\n%s```\n\n| from | to | when |\n|---|---|---|\n", title, about, m.Mermaid())
+	for _, step := range m.Transitions {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", step.From, step.To, step.When)
+	}
+}

@@ -1,0 +1,79 @@
+package worker_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/paysaga/paysaga/activities"
+	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/worker"
+	"github.com/paysaga/paysaga/workflows"
+)
+
+// registry notes what is registered under which name.
+type registry struct{ workflows, activities []string }
+
+func (r *registry) RegisterWorkflowWithOptions(_ any, options workflow.RegisterOptions) {
+	r.workflows = append(r.workflows, options.Name)
+}
+
+// RegisterActivityWithOptions does as the SDK does with a struct: every exported method under its own name.
+func (r *registry) RegisterActivityWithOptions(a any, options activity.RegisterOptions) {
+	for m := range reflect.TypeOf(a).Methods() {
+		r.activities = append(r.activities, options.Name+m.Name)
+	}
+}
+
+// Names live in histories and outlive releases. One that is missing here or renamed strands every saga
+// that is under way; a new one is added to the list.
+func TestRegisteredNames(t *testing.T) {
+	var r registry
+	worker.RegisterWorkflows(&r)
+	worker.RegisterActivities(&r, worker.Options{Payments: &activities.Payments{}, Bank: &activities.Bank{}})
+	require.Equal(t, []string{"payment.v1"}, r.workflows)
+	slices.Sort(r.activities)
+	require.Equal(t, []string{
+		"ConfirmAtBank", "InquireAtBank",
+		"PaymentAftermath", "PaymentAttention", "PaymentDeadline", "PaymentNotPaid", "PaymentPaid", "PaymentRefunded", "PaymentSettled", "PaymentVisits",
+		"SettleAtBank", "UndoAtBank",
+	}, r.activities)
+}
+
+func TestQueuesSignalsAndUpdates(t *testing.T) {
+	require.Equal(t, "sagas", workflows.SagaQueue)
+	require.Equal(t, "gateways", workflows.GatewayQueue)
+	require.Equal(t, "callback", workflows.CallbackSignal)
+	require.Equal(t, "collected", workflows.CollectedSignal)
+	require.Equal(t, "cancelled", workflows.CancelledSignal)
+	require.Equal(t, "resolved", workflows.ResolvedSignal)
+	require.Equal(t, "inquire", workflows.InquireUpdate)
+}
+
+func TestSearchAttributes(t *testing.T) {
+	names := map[string]string{}
+	for _, key := range workflows.SearchAttributes() {
+		names[key.GetName()] = key.GetValueType().String()
+	}
+	require.Equal(t, map[string]string{
+		"MerchantId": "Keyword", "SagaKind": "Keyword", "SagaState": "Keyword", "Provider": "Keyword", "Reference": "Keyword",
+		"AmountRial": "Int", "DeadlineAt": "Datetime", "NeedsAttention": "Bool",
+	}, names)
+}
+
+func TestWorkflowIDs(t *testing.T) {
+	require.Equal(t, "payment/AsF42Sg53", workflows.PaymentID("AsF42Sg53"))
+	longest := strings.Repeat("x", 40) // what the database allows for a token
+	require.Less(t, len(workflows.PaymentID(longest)), workflows.MaxIDLength)
+	in := workflows.PaymentInput{Token: store.NewToken(), Merchant: "shop", Amount: 1_200_000}
+	require.Equal(t, "payment/"+in.Token, in.Options().ID)
+	require.Equal(t, "sagas", in.Options().TaskQueue)
+	require.Zero(t, in.Options().WorkflowExecutionTimeout, "a saga is never cut off")
+	require.Zero(t, in.Options().WorkflowRunTimeout)
+	require.Equal(t, "1,200,000 rial · shop · payment", in.Summary())
+}
