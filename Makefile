@@ -60,7 +60,7 @@ endif
 
 .PHONY: record
 record: needs devstack build ## renew workflows/testdata/histories from a real server
-	@PAYSAGA_RECORD=1 $(GOTEST) -run '^TestRecord' ./...
+	@go run ./record
 
 .PHONY: bench
 bench: needs devstack build ## speed beside bare Temporal, as a table of ratios; BENCH=-quick for shorter rounds

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -73,8 +75,6 @@ func New(deps Deps) *API {
 		CaseSensitive:           true,
 		EnableTrustedProxyCheck: true,
 		TrustedProxies:          deps.TrustedProxies,
-		ProxyHeader:             proxyHeader(deps.TrustedProxies),
-		EnableIPValidation:      true,
 		ErrorHandler:            a.answerError,
 	})
 	a.app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.logPanic}), a.observe)
@@ -85,11 +85,16 @@ func New(deps Deps) *API {
 	return a
 }
 
-func proxyHeader(trusted []string) string {
-	if len(trusted) == 0 {
-		return ""
+// clientIP is who is calling: behind a trusted proxy the last address of X-Forwarded-For, which is the
+// one that proxy wrote. What stands before it is the caller's own claim.
+func clientIP(c *fiber.Ctx) string {
+	if c.IsProxyTrusted() {
+		hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+		if ip, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
+			return ip.String()
+		}
 	}
-	return fiber.HeaderXForwardedFor
+	return c.Context().RemoteIP().String()
 }
 
 // App is the fiber application, for tests through the router.

@@ -15,9 +15,11 @@ var server *testdb.Server
 func TestMain(m *testing.M) {
 	code := testdb.Run(m, func(s *testdb.Server) { server = s })
 	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
-	if unseen := loadOnce().unseen(); code == 0 && whole && len(unseen) > 0 {
-		fmt.Fprintln(os.Stderr, "FAIL: openapi.yaml promises answers that no test got:", unseen)
-		code = 1
+	if code == 0 && whole {
+		if unseen := loadOnce().unseen(); len(unseen) > 0 {
+			fmt.Fprintln(os.Stderr, "FAIL: openapi.yaml promises answers that no test got:", unseen)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }

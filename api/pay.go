@@ -49,7 +49,7 @@ func (a *API) payAsset(c *fiber.Ctx) error {
 // missed counts links that lead nowhere, by address: guessing them is stopped, right ones go on.
 func (a *API) missed(c *fiber.Ctx, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return cmp.Or(a.limits.miss.take(c.IP()), err)
+		return cmp.Or(a.limits.miss.take(clientIP(c)), err)
 	}
 	return err
 }

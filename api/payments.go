@@ -55,7 +55,7 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	defer cancel()
 	p, err := a.Auth.Key(ctx, auth.Header(c.Get(fiber.HeaderAuthorization)))
 	if errors.Is(err, auth.ErrUnauthorized) {
-		return cmp.Or(a.limits.wrong.take(c.IP()), err)
+		return cmp.Or(a.limits.wrong.take(clientIP(c)), err)
 	}
 	if err != nil {
 		return err

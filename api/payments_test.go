@@ -423,3 +423,29 @@ func TestLimits(t *testing.T) {
 	require.GreaterOrEqual(t, guesses[http.StatusTooManyRequests], 8)
 	require.Equal(t, http.StatusOK, w.do(request{method: "GET", path: payments + "/" + fixtures.SampleToken, key: "test-operator"}).StatusCode)
 }
+
+// Behind a proxy the address is the one that the proxy wrote. What a caller claims counts for nothing.
+func TestLimitsByAddress(t *testing.T) {
+	const router = "0.0.0.0" // who calls in these tests
+	for name, tt := range map[string]struct {
+		proxies []string
+		claim   func(i int) string
+		limited bool
+	}{
+		"nobody is trusted":           {nil, func(i int) string { return fmt.Sprintf("10.0.0.%d", i) }, true},
+		"another is trusted":          {[]string{"10.9.9.9"}, func(i int) string { return fmt.Sprintf("10.0.0.%d", i) }, true},
+		"many callers behind a proxy": {[]string{router}, func(i int) string { return fmt.Sprintf("10.0.0.%d", i) }, false},
+		"one caller with many claims": {[]string{router}, func(i int) string { return fmt.Sprintf("10.0.0.%d, 10.7.7.7", i) }, true},
+		"nonsense":                    {[]string{router}, func(i int) string { return fmt.Sprintf("caller-%d", i) }, true},
+	} {
+		w := newWorld(t, func(d *api.Deps) { d.TrustedProxies = tt.proxies })
+		limited := 0
+		for i := range 40 {
+			a := w.do(request{method: "GET", path: payments, key: "guess", header: map[string]string{"X-Forwarded-For": tt.claim(i)}})
+			if a.StatusCode == http.StatusTooManyRequests {
+				limited++
+			}
+		}
+		require.Equal(t, tt.limited, limited > 0, name)
+	}
+}

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,11 +77,7 @@ func TestBankRefusesToVerify(t *testing.T) {
 			token := m.create(t, 78_000)
 			h.rules(t, c.first)
 			m.toBank(t, token, "zibal").press("pay").back()
-			await(t, soon, "the bank was asked to verify", func() (bool, string) {
-				b, err := h.visitAtBank(t.Context(), "zibal", h.attempts(t, token)[0].ID)
-				require.NoError(t, err)
-				return slices.ContainsFunc(b.Calls, func(c bankCall) bool { return c.Op == "verify" }), fmt.Sprint(b.Calls)
-			})
+			h.wasAsked(t, token, "verify", 1)
 			h.rules(t, refuse)
 			await(t, soon, "the money is back", func() (bool, string) {
 				got := h.ending(t, token)
@@ -95,7 +90,7 @@ func TestBankRefusesToVerify(t *testing.T) {
 			require.Equal(t, "paid", m.pays(t, token, "pay").State)
 			m.collect(t, token)
 			m.ends(t, token, ending{state: "collected", visits: []visit{c.want, settled},
-				timeline: "created attempt_started callback not_paid_yet attempt_failed attempt_started callback paid collected settled"})
+				timeline: "created attempt_started callback attempt_failed attempt_started callback paid collected settled"})
 			require.NoError(t, h.audit())
 		})
 	}
@@ -108,11 +103,7 @@ func TestBankRefusesToTell(t *testing.T) {
 	token := m.create(t, 79_000)
 	h.rules(t, map[string]any{"result": map[string]any{"refuse": 1}})
 	m.toBank(t, token, "zibal").press("pay").back()
-	await(t, soon, "the bank was asked", func() (bool, string) {
-		b, err := h.visitAtBank(t.Context(), "zibal", h.attempts(t, token)[0].ID)
-		require.NoError(t, err)
-		return len(b.Calls) >= 3, fmt.Sprint(b.Calls)
-	})
+	h.wasAsked(t, token, "result", 3)
 	require.Equal(t, "pending", m.read(t, token).Outcome.State)
 	require.Equal(t, "open", h.attempts(t, token)[0].State)
 	h.rules(t, map[string]any{})
@@ -151,7 +142,7 @@ func TestAPersonEndsWhatTheBankRefuses(t *testing.T) {
 				list := h.stuck(t)
 				return len(list) == 1 && strings.HasPrefix(list[0], token), fmt.Sprint(list)
 			})
-			require.Contains(t, h.search(t, "NeedsAttention=true"), "payment/"+token)
+			h.finds(t, "NeedsAttention=true", "payment/"+token)
 			require.Contains(t, string(get(t, h.inst.APIURL+"/metrics").body), "\npaysaga_needs_attention 1\n")
 
 			h.rules(t, map[string]any{})
@@ -162,7 +153,7 @@ func TestAPersonEndsWhatTheBankRefuses(t *testing.T) {
 			h.mustRun(t, resolve...)
 			m.ends(t, token, c.want)
 			require.Empty(t, h.stuck(t))
-			require.NotContains(t, h.search(t, "NeedsAttention=true"), "payment/"+token)
+			h.finds(t, "NeedsAttention=true")
 			require.Contains(t, h.mustRun(t, "payment", "show", token), "Sara N.: seen at the bank")
 
 			out, code := h.command(resolve...)

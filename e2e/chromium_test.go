@@ -36,6 +36,7 @@ type browser struct {
 // newBrowser starts a headless Chromium.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
+	oneAtATime(t)
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(chromium(t)),
 		chromedp.NoSandbox, // it does not run as root otherwise

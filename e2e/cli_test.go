@@ -142,6 +142,7 @@ func TestWalkThrough(t *testing.T) {
 // `paysaga up` on an empty home, as `make up` calls it, until Ctrl-C.
 func TestUp(t *testing.T) {
 	t.Parallel()
+	oneAtATime(t)
 	home, err := os.MkdirTemp("", "paysaga-e2e-up-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(home, 0o755))

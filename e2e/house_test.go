@@ -90,13 +90,12 @@ func (h *house) stop() error {
 func (h *house) finish(passed bool) error {
 	var wrong error
 	if passed {
-		wrong = h.audit()
+		wrong = errors.Join(h.audit(), h.complaints())
 	}
 	if err := errors.Join(wrong, h.stop()); err != nil || !passed {
 		h.showLogs()
 		return err
 	}
-	_ = exec.Command("cp","-r",h.home+"/log","/tmp/e2e-logs-"+h.name).Run()
 	return os.RemoveAll(h.home)
 }
 
@@ -125,6 +124,25 @@ func (h *house) audit() error {
 		return fmt.Errorf("audit: exit code %d\n%s", code, out)
 	}
 	fmt.Fprintf(os.Stderr, "e2e: %s: %s", h.name, out)
+	return nil
+}
+
+// complaints are the errors in the logs of a system that nobody broke: there must be none.
+func (h *house) complaints() error {
+	if h != shared {
+		return nil
+	}
+	for _, part := range []string{stack.API, stack.Worker, stack.Sandbox} {
+		data, err := os.ReadFile(filepath.Join(h.home, "log", part+".log"))
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(data)) {
+			if strings.Contains(line, `"level":"ERROR"`) || strings.HasPrefix(line, "panic:") {
+				return fmt.Errorf("%s logged an error: %s", part, line)
+			}
+		}
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,8 +47,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	// Parallel tests mostly wait for deadlines, so many of them fit on few cores.
-	_ = flag.Set("test.parallel", "24")
+	// Parallel tests mostly wait for deadlines, so several of them fit on each core.
+	_ = flag.Set("test.parallel", "12")
 	code := m.Run()
 	for _, h := range []*house{shared, broken} {
 		if h == nil {
@@ -101,6 +102,14 @@ func findBinaries() error {
 		}
 	}
 	return nil
+}
+
+// heavy lets one test at a time start a browser or another whole system: the others have deadlines.
+var heavy sync.Mutex
+
+func oneAtATime(t *testing.T) {
+	heavy.Lock()
+	t.Cleanup(heavy.Unlock)
 }
 
 // breakable is the system whose parts a test may kill. Such a test must not run in parallel.

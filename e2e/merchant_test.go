@@ -30,6 +30,12 @@ func (h *house) with(t *testing.T, id string, window time.Duration) merchant {
 	return merchant{h, id, strings.TrimSpace(h.mustRun(t, "key", "create", id))}
 }
 
+// calm has enough time for a payer on a busy machine, and few enough to wait for.
+func (h *house) calm(t *testing.T) merchant {
+	t.Helper()
+	return h.with(t, "e2e-calm", 8*time.Second)
+}
+
 // envelope is every answer of the dialect.
 type envelope struct {
 	Message string          `json:"message"`

@@ -110,12 +110,7 @@ func TestWorkerIsKilledWhileItTalksToTheBank(t *testing.T) {
 	m.collect(t, toSettle)
 	require.Equal(t, http.StatusOK, m.must(t, http.MethodPost, "/"+toReturn+"/cancel", nil).status)
 	require.Equal(t, "checking", m.toBank(t, toVerify, "zibal").press("pay").back().state())
-	await(t, soon, "the bank was asked for the result; verify comes next", func() (bool, string) {
-		a := h.attempts(t, toVerify)[0]
-		b, err := h.visitAtBank(t.Context(), a.Gateway, a.ID)
-		require.NoError(t, err)
-		return slices.ContainsFunc(b.Calls, func(c bankCall) bool { return c.Op == "result" }), fmt.Sprint(b.Calls)
-	})
+	h.wasAsked(t, toVerify, "result", 1) // verify comes next
 	require.NoError(t, h.Kill(stack.Worker))
 	h.rules(t, map[string]any{})
 	before := h.wholeBook(t)

@@ -167,7 +167,7 @@ func (c *clients) allExist(t *testing.T, m merchant) {
 // waited for its deadline over the restart gets its money back after it.
 func TestRestartOfEverythingKeepsTheData(t *testing.T) {
 	h := breakable(t)
-	taxi, patient := h.taxi(), h.with(t, "e2e-patient", 12*time.Second)
+	taxi, patient := h.taxi(), h.with(t, "e2e-patient", 10*time.Second)
 	collected, pending := taxi.create(t, 31_000), taxi.create(t, 32_000)
 	taxi.pays(t, collected, "pay")
 	taxi.collect(t, collected)

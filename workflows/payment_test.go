@@ -170,12 +170,18 @@ func TestReceiptSpent(t *testing.T) {
 // Every fact arrives twice, which must change nothing.
 func TestEverySignalTwice(t *testing.T) {
 	w := newWorld(t)
-	w.at(1*minute, func() { w.payAndReturn(1); w.repeat() })
+	w.at(30*second, func() {
+		w.open(1)
+		w.callback(1) // the payer is ahead of the money
+	})
+	w.at(40*second, w.repeat)
+	w.at(50*second, func() { w.bank.pay(1) })
+	w.at(1*minute, func() { w.callback(1); w.repeat() })
 	w.at(90*second, w.repeat)
 	w.at(2*minute, func() { w.collect(); w.repeat(); w.repeat() })
 	require.Equal(t, state.PaymentCollected, w.run().State)
 	require.Equal(t, []string{
-		"01:00 result 1", "01:00 verify 1", "01:00 paid 1",
+		"00:30 result 1", "01:00 result 1", "01:00 verify 1", "01:00 paid 1",
 		"02:00 collected", "02:00 settle 1", "02:00 settled 1",
 	}, w.journal)
 }
