@@ -31,6 +31,6 @@ func TestRateSetForgets(t *testing.T) {
 		s.bucket(key) // full: never used
 	}
 	s.bucket(mostBuckets)
-	require.LessOrEqual(t, len(s.by), 2)
+	require.LessOrEqual(t, len(s.by), 3)
 	require.Error(t, s.take(-1), "a used bucket is kept")
 }

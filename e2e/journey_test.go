@@ -55,8 +55,21 @@ func (j *journey) travel(ctx context.Context) error {
 	return err
 }
 
+// createIt creates the payment. With a key it does so twice, as a merchant that lost the answer would.
 func (j *journey) createIt(ctx context.Context) error {
-	form := j.m.form(10_000, "auto_collect", fmt.Sprint(j.auto))
+	var err error
+	if j.token, err = j.createOnce(ctx); err != nil || j.key == "" {
+		return err
+	}
+	again, err := j.createOnce(ctx)
+	if err == nil && again != j.token {
+		return fmt.Errorf("create with the key %s made %s and %s", j.key, j.token, again)
+	}
+	return err
+}
+
+func (j *journey) createOnce(ctx context.Context) (token string, err error) {
+	form := j.m.form(10_000, "auto_collect", fmt.Sprint(j.auto), "description", j.key)
 	var header []string
 	if j.key != "" {
 		header = []string{"Idempotency-Key", j.key}
@@ -65,16 +78,15 @@ func (j *journey) createIt(ctx context.Context) error {
 		a, err := j.m.call(ctx, http.MethodPost, "", form, header...)
 		switch {
 		case err == nil && a.status == http.StatusOK:
-			j.token = a.token()
-			return nil
+			return a.token(), nil
 		case err == nil && a.status < 500 && a.status != http.StatusConflict && a.status != http.StatusTooManyRequests:
-			return fmt.Errorf("create: answer %d: %s", a.status, a.body)
+			return "", fmt.Errorf("create: answer %d: %s", a.status, a.body)
 		case j.key == "":
-			return nil // nobody knows whether it exists; the audit looks after it
+			return "", nil // nobody knows whether it exists; the audit looks after it
 		}
 		j.tries++
 		if !pause(ctx, 100*time.Millisecond) {
-			return fmt.Errorf("create: %w %s %w", ctx.Err(), a.body, err)
+			return "", fmt.Errorf("create: %w; last: %d %s %v", ctx.Err(), a.status, a.body, err)
 		}
 	}
 }
@@ -107,7 +119,7 @@ func (j *journey) insist(ctx context.Context, command string) (bool, error) {
 		}
 		j.tries++
 		if !pause(ctx, 100*time.Millisecond) {
-			return false, fmt.Errorf("%s: %w: %d %s %w", command, ctx.Err(), a.status, a.body, err)
+			return false, fmt.Errorf("%s: %w; last: %d %s %v", command, ctx.Err(), a.status, a.body, err)
 		}
 	}
 }
@@ -150,7 +162,7 @@ func (h *house) open(t *testing.T, journeys []*journey) []string {
 		SELECT p.token || ' ' || p.state || ' ' || coalesce(a.id || ' ' || a.state, '')
 		FROM payments p LEFT JOIN attempts a ON a.payment_id = p.id AND a.state IN ('created', 'open', 'paid', 'refunding')
 		WHERE p.token IN (?) AND p.needs_attention IS NULL AND (p.state IN ('pending', 'paid', 'refunding') OR a.id IS NOT NULL)`,
-		bun.In(tokens)).Scan(t.Context(), &left))
+		bun.List(tokens)).Scan(t.Context(), &left))
 	return left
 }
 
@@ -166,6 +178,9 @@ func (h *house) arrived(t *testing.T, journeys []*journey) map[string]int {
 		}
 		p, err := j.m.find(t.Context(), j.token)
 		require.NoError(t, err, "an acknowledged payment exists")
+		if j.key != "" {
+			require.Equal(t, 1, h.described(t, j.key), "a create that was repeated with its key happened once")
+		}
 		ends[p.Outcome.State]++
 		switch {
 		case j.collected:
@@ -193,6 +208,14 @@ func (h *house) arrived(t *testing.T, journeys []*journey) map[string]int {
 		require.Equal(t, want, kept, "settlements of payment %s, which is %s", j.token, p.Outcome.State)
 	}
 	return ends
+}
+
+// described counts the payments with a description.
+func (h *house) described(t *testing.T, as string) int {
+	t.Helper()
+	var n int
+	require.NoError(t, h.db.NewRaw(`SELECT count(*) FROM payments WHERE description = ?`, as).Scan(t.Context(), &n))
+	return n
 }
 
 type invoice struct {

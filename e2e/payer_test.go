@@ -74,7 +74,7 @@ type page struct {
 func open(t *testing.T, method, to string, form url.Values) *page {
 	t.Helper()
 	for range 5 {
-		var body *strings.Reader = strings.NewReader(form.Encode())
+		body := strings.NewReader(form.Encode())
 		req, err := http.NewRequestWithContext(t.Context(), method, to, body)
 		require.NoError(t, err)
 		if method == http.MethodPost {

@@ -55,6 +55,9 @@ func (w *world) playAll(ctx context.Context, folder string, out io.Writer) error
 		}
 		fmt.Fprintf(out, "  %-26s %3d events %3d workflow tasks\n", s.outcome, len(histories[i].Events), tasks(histories[i]))
 	}
+	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(readme(histories)), 0o644); err != nil {
+		return fmt.Errorf("table of contents: %w", err)
+	}
 	return nil
 }
 

@@ -58,8 +58,10 @@ type PaymentNow struct {
 // PaymentNow answers a polling page.
 func (s *Store) PaymentNow(ctx context.Context, token string) (PaymentNow, error) {
 	var n PaymentNow
-	return n, s.one(ctx, "payment", &n, `
+	err := s.one(ctx, "payment", &n, `
 		SELECT p.state, p.collect_by AS deadline, now() AS now,
 		       p.state = 'pending' AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND `+checking+`) AS checking
 		FROM payments p WHERE p.token = ?`, token)
+	n.Deadline, n.Now = n.Deadline.UTC(), n.Now.UTC() // the driver gives them in the machine's zone
+	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/sdk/v1"
@@ -51,12 +52,8 @@ func TestRefusedRefund(t *testing.T) {
 // Operators read in the UI what happened so far.
 func TestDetails(t *testing.T) {
 	w := attended(t, "settle", refused)
-	var shown sdk.WorkflowMetadata
-	w.at(30*minute, func() {
-		value, err := w.env.QueryWorkflow("__temporal_workflow_metadata")
-		require.NoError(t, err)
-		require.NoError(t, value.Get(&shown))
-	})
+	var shown string
+	w.at(30*minute, func() { shown = w.details() })
 	w.run()
 	require.Equal(t, strings.Join([]string{
 		"- `08:00:00` created: 1,200,000 rial, collect by `2040-03-20 08:20:00`",
@@ -65,7 +62,15 @@ func TestDetails(t *testing.T) {
 		"- `08:02:00` collected by the merchant",
 		"- `08:02:00` settle at the bank: the bank refused, attempt 1",
 		"- `08:02:00` **needs attention: settlement_not_confirmed**",
-	}, "\n"), shown.CurrentDetails)
+	}, "\n"), shown)
+}
+
+func (w *world) details() string {
+	value, err := w.env.QueryWorkflow("__temporal_workflow_metadata")
+	require.NoError(w.t, err)
+	var shown sdk.WorkflowMetadata
+	require.NoError(w.t, value.Get(&shown))
+	return shown.CurrentDetails
 }
 
 // A person has seen at the bank what happened and ends the attempt.
@@ -76,25 +81,22 @@ func TestResolvedByAPerson(t *testing.T) {
 		as       state.Attempt
 		payment  state.Payment
 		book     chargeState // what the person did at the bank
+		when     time.Duration
 	}{
-		"settlement refused":     {"settle", times(9, refused), state.AttemptSettled, state.PaymentCollected, chargeSettled},
-		"settlement unavailable": {"settle", times(9, busy(10*minute)), state.AttemptSettled, state.PaymentCollected, chargeSettled},
-		"refund refused":         {"undo", times(9, refused), state.AttemptRefunded, state.PaymentRefunded, chargeReturned},
-		"refund unknown":         {"undo", times(9, unknown), state.AttemptRefunded, state.PaymentRefunded, chargeReturned},
-		"bank silent":            {"result", times(20, busy(10*minute)), state.AttemptFailed, state.PaymentFailed, chargeReturned},
+		"settlement refused":     {"settle", times(9, refused), state.AttemptSettled, state.PaymentCollected, chargeSettled, 50 * minute},
+		"settlement unavailable": {"settle", times(9, busy(10*minute)), state.AttemptSettled, state.PaymentCollected, chargeSettled, 50 * minute},
+		"refund refused":         {"undo", times(9, refused), state.AttemptRefunded, state.PaymentRefunded, chargeReturned, 50 * minute},
+		"before anybody called":  {"undo", times(9, unknown), state.AttemptRefunded, state.PaymentRefunded, chargeReturned, window + 30*second},
+		"bank silent":            {"result", times(20, busy(10*minute)), state.AttemptFailed, state.PaymentFailed, chargeReturned, 50*minute + 30*second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := attended(t, tt.op, tt.failures...)
-			when := 50*minute + 30*second
-			if tt.failures[0] == unknown {
-				when = window + 30*second // before anybody is called
-			}
-			w.at(when, func() {
+			w.at(tt.when, func() {
 				w.bank.charges[1].state = tt.book
 				w.resolve(1, tt.as)
 			})
 			require.Equal(t, tt.payment, w.run().State)
-			require.Equal(t, born.Add(when), w.now(), "the saga goes on at once")
+			require.Equal(t, born.Add(tt.when), w.now(), "the saga goes on at once")
 			last := w.told(" 1")
 			require.Contains(t, last[len(last)-2]+last[len(last)-1], "resolved 1 as "+string(tt.as), "and asks the bank no more")
 		})
@@ -136,6 +138,18 @@ func TestDatabaseAway(t *testing.T) {
 	w.fails("PaymentDeadline", times(5, away)...)
 	require.Equal(t, state.PaymentExpired, w.run().State)
 	require.Equal(t, []string{"35:00 attention database_unreachable", "36:00 attention over"}, w.told("attention"))
+}
+
+// Calling a person is a store call, too. It does not call a person itself, over and over.
+func TestDatabaseAwayForThePersonToo(t *testing.T) {
+	w := newWorld(t)
+	away := temporal.NewApplicationErrorWithOptions("no connection", "", temporal.ApplicationErrorOptions{NextRetryDelay: 7 * minute})
+	w.fails("PaymentDeadline", times(9, away)...)
+	w.fails("PaymentAttention", times(9, away)...)
+	details := ""
+	w.at(80*minute, func() { details = w.details() })
+	require.Equal(t, state.PaymentExpired, w.run().State)
+	require.Equal(t, 1, strings.Count(details, "needs attention"), details)
 }
 
 // Two attempts wait for a person; the one that ends first does not send the person away.

@@ -102,6 +102,18 @@ func TestCrashAfterEveryStep(t *testing.T) {
 	}
 }
 
+// The money was booked, the worker died before it could tell, and now the bank will not verify again. What
+// is ours by our own books is not sent back.
+func TestRefusedAfterItWasBooked(t *testing.T) {
+	w := newWorld(t)
+	w.fails("verify", nil, refused)
+	w.at(1*minute, func() { w.payAndReturn(1) })
+	w.at(2*minute, w.collect)
+	require.Equal(t, state.PaymentCollected, w.runThroughCrashes(second, 3).State)
+	require.Equal(t, []string{"verify 1", "paid 1", "verify 1 refused", "settle 1", "settled 1"},
+		afterClock(w.told("verify", "paid", "settle", "undo")))
+}
+
 // A worker that dies again and again.
 func TestManyCrashes(t *testing.T) {
 	for seed := range 40 {

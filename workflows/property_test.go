@@ -59,6 +59,8 @@ func tellStory(t *rapid.T, w *world) {
 	for i := range rapid.IntRange(0, 3).Draw(t, "repeats") {
 		w.at(moment(t, fmt.Sprint("repeat ", i)), w.repeat)
 	}
+	late := rapid.SampledFrom([]time.Duration{0, 0, 0, second, 30 * second, 5 * minute, 25 * minute})
+	w.late = rapid.SliceOfN(late, 0, 6).Draw(t, "signals late by")
 	if rapid.IntRange(0, 9).Draw(t, "cancelled in the UI") == 0 {
 		w.at(moment(t, "in the UI"), func() {
 			if w.env != nil {

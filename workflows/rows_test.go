@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/paysaga/paysaga/activities"
@@ -275,4 +278,27 @@ func (r *rows) resolve(id int64, as state.Attempt) {
 		return
 	}
 	a.move(as)
+}
+
+// The fake has exactly the real activities, with the same signatures.
+func TestFakeActivitiesAreTheRealOnes(t *testing.T) {
+	real, fake := reflect.TypeFor[*activities.Payments](), reflect.TypeFor[*rows]()
+	require.Equal(t, real.NumMethod(), fake.NumMethod())
+	for i := range real.NumMethod() {
+		want := real.Method(i)
+		got, ok := fake.MethodByName(want.Name)
+		require.True(t, ok, want.Name)
+		require.Equal(t, signature(want.Type), signature(got.Type), want.Name)
+	}
+}
+
+// signature leaves the receiver out.
+func signature(f reflect.Type) (types []reflect.Type) {
+	for i := 1; i < f.NumIn(); i++ {
+		types = append(types, f.In(i))
+	}
+	for i := range f.NumOut() {
+		types = append(types, f.Out(i))
+	}
+	return types
 }

@@ -46,6 +46,7 @@ type world struct {
 	plans    map[string][]error // planned failures by call
 	planned  []*planned         // what payers, merchants and people are going to do
 	sent     []sent             // signals, as the saga's history keeps them
+	late     []time.Duration    // by how much the next signals are delivered late, so that they overtake each other
 	events   int64
 	journal  []string
 	problems []string
@@ -193,9 +194,14 @@ func (w *world) event() int64 {
 
 func (w *world) signal(name string, payload any) {
 	w.sent = append(w.sent, sent{name, payload})
-	if w.env != nil {
-		w.env.SignalWorkflow(name, payload)
+	if w.env == nil {
+		return
 	}
+	env, late := w.env, time.Duration(0)
+	if len(w.late) > 0 {
+		late, w.late = w.late[0], w.late[1:]
+	}
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(name, payload) }, late)
 }
 
 // repeat delivers the latest signal again, as a dispatcher does that crashed in between.
