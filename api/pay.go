@@ -205,7 +205,7 @@ func (a *API) payAtBank(c *fiber.Ctx) error {
 	case errors.Is(err, store.ErrTooLate):
 		return c.Redirect(pagePath(page.Payment.Token), http.StatusSeeOther)
 	case errors.Is(err, store.ErrTooManyAttempts):
-		return tooMany(0)
+		return &problem{status: http.StatusConflict, code: "too_many_attempts", message: "The payer started over too often"}
 	case err != nil:
 		return err
 	}

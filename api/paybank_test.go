@@ -90,7 +90,7 @@ func TestNoWayToTheBank(t *testing.T) {
 	for range store.MaxAttempts {
 		w.open(exhausted)
 	}
-	require.Equal(t, http.StatusTooManyRequests, w.page("POST", "/pay/"+exhausted, form).StatusCode)
+	require.Equal(t, http.StatusConflict, w.page("POST", "/pay/"+exhausted, form).StatusCode)
 
 	// The bank does not answer: no money, and the payer may choose another.
 	token = w.create()

@@ -50,7 +50,8 @@ func (s *Store) PutMerchant(ctx context.Context, m Merchant) (Merchant, error) {
 // Merchant reads one merchant by its public id.
 func (s *Store) Merchant(ctx context.Context, publicID string) (Merchant, error) {
 	var m Merchant
-	return m, s.one(ctx, "merchant "+publicID, &m, `SELECT `+merchantColumns+` FROM merchants m WHERE m.public_id = ?`, publicID)
+	err := s.one(ctx, "merchant "+publicID, &m, `SELECT `+merchantColumns+` FROM merchants m WHERE m.public_id = ?`, publicID)
+	return m, err
 }
 
 // Merchants lists all merchants, oldest first.
@@ -84,8 +85,9 @@ func (s *Store) AddBranch(ctx context.Context, publicID string, id int64, name s
 // BranchMerchant finds the merchant of a branch.
 func (s *Store) BranchMerchant(ctx context.Context, branch int64) (Merchant, error) {
 	var m Merchant
-	return m, s.one(ctx, fmt.Sprintf("branch %d", branch), &m, `
+	err := s.one(ctx, fmt.Sprintf("branch %d", branch), &m, `
 		SELECT `+merchantColumns+` FROM branches b JOIN merchants m ON m.id = b.merchant_id WHERE b.id = ?`, branch)
+	return m, err
 }
 
 // APIKey is what can be told of a key after it was made: never the key itself.

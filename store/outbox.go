@@ -101,14 +101,16 @@ type OutboxState struct {
 // Outbox measures the outbox.
 func (s *Store) Outbox(ctx context.Context) (OutboxState, error) {
 	var o OutboxState
-	return o, s.one(ctx, "outbox", &o, `
+	err := s.one(ctx, "outbox", &o, `
 		SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest,
 		       count(*) FILTER (WHERE created_at < now() - interval '1 minute') AS stuck
 		FROM outbox`)
+	return o, err
 }
 
 // AttentionCount is how many payments wait for a person.
 func (s *Store) AttentionCount(ctx context.Context) (int64, error) {
 	var n int64
-	return n, s.one(ctx, "attention", &n, `SELECT count(*) FROM payments p WHERE `+waitsForAPerson)
+	err := s.one(ctx, "attention", &n, `SELECT count(*) FROM payments p WHERE `+waitsForAPerson)
+	return n, err
 }

@@ -32,7 +32,7 @@ const checking = `(a.state = 'open' AND a.called_at IS NOT NULL AND (a.checked_a
 // PaymentPage reads a payment for its payer, who holds the link and nothing else.
 func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, error) {
 	var page PaymentPage
-	return page, s.one(ctx, "payment", &page, `
+	err := s.one(ctx, "payment", &page, `
 		SELECT `+paymentColumns+`,
 		       m.id AS m_id, m.public_id AS m_public_id, m.uuid AS m_uuid, m.display_name AS m_display_name, m.biz_name AS m_biz_name,
 		       m.image_url AS m_image_url, m.return_url AS m_return_url, m.gateways AS m_gateways,
@@ -45,6 +45,7 @@ func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, err
 			SELECT * FROM attempts t WHERE t.payment_id = p.id AND t.id = coalesce(p.attempt_id, t.id) ORDER BY t.id DESC LIMIT 1
 		) a ON true
 		WHERE p.token = ?`, token)
+	return page, err
 }
 
 // PaymentNow is the little that a polling page asks.

@@ -75,7 +75,7 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 	if token == "" {
 		token = NewToken()
 	}
-	return token, db.one(ctx, "create payment", &token, `
+	err := db.one(ctx, "create payment", &token, `
 		WITH p AS (
 			INSERT INTO payments (token, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?))
@@ -92,6 +92,7 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 		SELECT token FROM p`,
 		token, in.Merchant.ID, in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod,
 		firstMethod(in), float64(in.Merchant.CollectWindow), in.Merchant.PublicID)
+	return token, err
 }
 
 // firstMethod is the gateway a payment shows before its payer chose one.
@@ -121,13 +122,15 @@ func NewToken() string {
 // Payment reads a merchant's payment.
 func (s *Store) Payment(ctx context.Context, merchantID int64, token string) (Payment, error) {
 	var p Payment
-	return p, s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ? AND p.merchant_id = ?`, token, merchantID)
+	err := s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ? AND p.merchant_id = ?`, token, merchantID)
+	return p, err
 }
 
 // PaymentByToken reads a payment for its payer, who holds the link and nothing else.
 func (s *Store) PaymentByToken(ctx context.Context, token string) (Payment, error) {
 	var p Payment
-	return p, s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ?`, token)
+	err := s.one(ctx, "payment", &p, `SELECT `+paymentColumns+` FROM payments p WHERE p.token = ?`, token)
+	return p, err
 }
 
 // PaymentList asks for a page of a merchant's payments. Bounds are exclusive; with After the oldest
@@ -183,7 +186,7 @@ func (s *Store) CollectPayment(ctx context.Context, merchantID int64, token stri
 // collect answers ErrNotFound when there is nothing to collect now.
 func (s *Store) collect(ctx context.Context, merchantID int64, token string) (Payment, error) {
 	var p Payment
-	return p, s.one(ctx, "collect payment", &p, `
+	err := s.one(ctx, "collect payment", &p, `
 		WITH p AS (
 			UPDATE payments SET state = 'collected', collected_at = now()
 			WHERE token = ? AND merchant_id = ? AND state = ANY(?) AND now() < collect_by
@@ -201,6 +204,7 @@ func (s *Store) collect(ctx context.Context, merchantID int64, token string) (Pa
 		)
 		SELECT `+paymentColumns+` FROM p`,
 		token, merchantID, texts(state.Payments.Into(state.PaymentCollected)))
+	return p, err
 }
 
 // CancelPayment declines a payment early: its deadline becomes now. Paid money starts on its way

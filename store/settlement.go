@@ -81,9 +81,10 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 // Standing reads where an attempt and its payment stand.
 func (s *Store) Standing(ctx context.Context, attemptID int64) (Standing, error) {
 	var at Standing
-	return at, s.one(ctx, "attempt", &at, `
+	err := s.one(ctx, "attempt", &at, `
 		SELECT p.state AS payment, a.state AS attempt, p.attempt_id IS NOT DISTINCT FROM a.id AS serves
 		FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = ?`, attemptID)
+	return at, err
 }
 
 // Deadline is what the deadline found.
@@ -97,7 +98,7 @@ type Deadline struct {
 // payment with no money ends, unless the bank may still have it. Before the deadline it changes nothing.
 func (s *Store) AtDeadline(ctx context.Context, paymentID int64) (Deadline, error) {
 	var out Deadline
-	return out, s.inTx(ctx, "deadline", func(ctx context.Context, tx conn) error {
+	err := s.inTx(ctx, "deadline", func(ctx context.Context, tx conn) error {
 		var p struct {
 			State state.Payment `bun:"state"`
 			Due   bool          `bun:"due"`
@@ -120,6 +121,7 @@ func (s *Store) AtDeadline(ctx context.Context, paymentID int64) (Deadline, erro
 		}
 		return nil
 	})
+	return out, err
 }
 
 func refundUncollected(ctx context.Context, tx conn, paymentID int64) error {

@@ -53,8 +53,8 @@ func (b *bank) CreateSession(context.Context, gateways.Session) (gateways.Redire
 	return gateways.Redirect{}, errors.New("sagas open no sessions")
 }
 
-func (b *bank) Result(_ context.Context, v gateways.Visit) (result gateways.Result, err error) {
-	return result, b.call("result", v.Invoice, func(c *charge) error {
+func (b *bank) Result(ctx context.Context, v gateways.Visit) (result gateways.Result, err error) {
+	return result, b.call(ctx, "result", v.Invoice, func(c *charge) error {
 		result = gateways.Result{
 			Status: gateways.ResultPaid, Amount: c.amount, BankToken: bankToken(c.invoice), Invoice: c.invoice, BankTran: c.tran, RRN: "rrn-" + c.tran,
 		}
@@ -70,8 +70,8 @@ func (b *bank) Result(_ context.Context, v gateways.Visit) (result gateways.Resu
 	})
 }
 
-func (b *bank) Verify(_ context.Context, v gateways.Visit) (gateways.Receipt, error) {
-	return gateways.Receipt{}, b.call("verify", v.Invoice, func(c *charge) error {
+func (b *bank) Verify(ctx context.Context, v gateways.Visit) (gateways.Receipt, error) {
+	return gateways.Receipt{}, b.call(ctx, "verify", v.Invoice, func(c *charge) error {
 		switch c.state {
 		case chargePaid:
 			c.state = chargeVerified
@@ -83,8 +83,8 @@ func (b *bank) Verify(_ context.Context, v gateways.Visit) (gateways.Receipt, er
 	})
 }
 
-func (b *bank) Settle(_ context.Context, v gateways.Visit) error {
-	return b.call("settle", v.Invoice, func(c *charge) error {
+func (b *bank) Settle(ctx context.Context, v gateways.Visit) error {
+	return b.call(ctx, "settle", v.Invoice, func(c *charge) error {
 		switch c.state {
 		case chargeVerified:
 			c.state = chargeSettled
@@ -96,8 +96,8 @@ func (b *bank) Settle(_ context.Context, v gateways.Visit) error {
 	})
 }
 
-func (b *bank) Undo(_ context.Context, v gateways.Visit) (how gateways.Undone, err error) {
-	return how, b.call("undo", v.Invoice, func(c *charge) error {
+func (b *bank) Undo(ctx context.Context, v gateways.Visit) (how gateways.Undone, err error) {
+	return how, b.call(ctx, "undo", v.Invoice, func(c *charge) error {
 		switch c.state {
 		case chargeOpen:
 			return busy(4 * time.Minute) // the payer may still pay
@@ -118,10 +118,10 @@ func (b *bank) Undo(_ context.Context, v gateways.Visit) (how gateways.Undone, e
 }
 
 // call is one call over the wire. A planned failure comes instead of the effect, or after it.
-func (b *bank) call(op string, invoice int64, effect func(*charge) error) error {
+func (b *bank) call(ctx context.Context, op string, invoice int64, effect func(*charge) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.crashed {
+	if b.gone(ctx) {
 		return errCrashed
 	}
 	b.passTime()

@@ -91,7 +91,7 @@ func (p *paymentSaga) untilDeadline(ctx workflow.Context) error {
 
 // doorShut says that nothing more is to be waited for before the deadline.
 func (p *paymentSaga) doorShut() bool {
-	return p.shut || (p.state != state.PaymentPending && p.state != state.PaymentPaid)
+	return p.shut || p.decided()
 }
 
 // decided says that the row's state can no longer be changed by the deadline.

@@ -78,8 +78,8 @@ func (r *rows) unfinished() []activities.Visit {
 
 // Below: the activities, under the names of the real ones.
 
-func (r *rows) PaymentPaid(_ context.Context, in activities.Receipt) (at activities.Standing, err error) {
-	return at, r.store("PaymentPaid", in.AttemptID, func() error {
+func (r *rows) PaymentPaid(ctx context.Context, in activities.Receipt) (at activities.Standing, err error) {
+	return at, r.store(ctx, "PaymentPaid", in.AttemptID, func() error {
 		a := r.attempt(in.AttemptID)
 		if a.state != state.AttemptOpen {
 			at = r.standing(a)
@@ -118,8 +118,8 @@ func (r *rows) book(a *row) {
 	}
 }
 
-func (r *rows) PaymentNotPaid(_ context.Context, in activities.Unpaid) (at activities.Standing, err error) {
-	return at, r.store("PaymentNotPaid", in.AttemptID, func() error {
+func (r *rows) PaymentNotPaid(ctx context.Context, in activities.Unpaid) (at activities.Standing, err error) {
+	return at, r.store(ctx, "PaymentNotPaid", in.AttemptID, func() error {
 		a := r.attempt(in.AttemptID)
 		if a.state == state.AttemptOpen && in.Final {
 			a.move(state.AttemptFailed)
@@ -130,15 +130,15 @@ func (r *rows) PaymentNotPaid(_ context.Context, in activities.Unpaid) (at activ
 	})
 }
 
-func (r *rows) PaymentVisits(context.Context, int64) (open []activities.Visit, err error) {
-	return open, r.store("PaymentVisits", 0, func() error {
+func (r *rows) PaymentVisits(ctx context.Context, _ int64) (open []activities.Visit, err error) {
+	return open, r.store(ctx, "PaymentVisits", 0, func() error {
 		open = r.unfinished()
 		return nil
 	})
 }
 
-func (r *rows) PaymentDeadline(context.Context, int64) (found activities.Deadline, err error) {
-	return found, r.store("PaymentDeadline", 0, func() error {
+func (r *rows) PaymentDeadline(ctx context.Context, _ int64) (found activities.Deadline, err error) {
+	return found, r.store(ctx, "PaymentDeadline", 0, func() error {
 		found = activities.Deadline{Payment: r.state, Due: !r.dbNow().Before(r.collectBy)}
 		if !found.Due {
 			r.note("not due")
@@ -172,8 +172,8 @@ func (r *rows) endUnpaid() {
 	}
 }
 
-func (r *rows) PaymentSettled(_ context.Context, id int64) (activities.Aftermath, error) {
-	return r.ended("PaymentSettled", id, func(a *row) {
+func (r *rows) PaymentSettled(ctx context.Context, id int64) (activities.Aftermath, error) {
+	return r.ended(ctx, "PaymentSettled", id, func(a *row) {
 		if a.state == state.AttemptPaid && r.state == state.PaymentCollected && r.serving == id {
 			a.move(state.AttemptSettled)
 			r.note("settled %d", id)
@@ -181,8 +181,8 @@ func (r *rows) PaymentSettled(_ context.Context, id int64) (activities.Aftermath
 	})
 }
 
-func (r *rows) PaymentRefunded(_ context.Context, in activities.Refund) (activities.Aftermath, error) {
-	return r.ended("PaymentRefunded", in.AttemptID, func(a *row) {
+func (r *rows) PaymentRefunded(ctx context.Context, in activities.Refund) (activities.Aftermath, error) {
+	return r.ended(ctx, "PaymentRefunded", in.AttemptID, func(a *row) {
 		if a.state == state.AttemptRefunding {
 			r.refund(a, in.How)
 		}
@@ -197,20 +197,20 @@ func (r *rows) refund(a *row, how string) {
 	r.note("refunded %d %s", a.AttemptID, how)
 }
 
-func (r *rows) PaymentAftermath(_ context.Context, id int64) (activities.Aftermath, error) {
-	return r.ended("PaymentAftermath", id, func(*row) {})
+func (r *rows) PaymentAftermath(ctx context.Context, id int64) (activities.Aftermath, error) {
+	return r.ended(ctx, "PaymentAftermath", id, func(*row) {})
 }
 
-func (r *rows) ended(activity string, id int64, write func(*row)) (after activities.Aftermath, err error) {
-	return after, r.store(activity, id, func() error {
+func (r *rows) ended(ctx context.Context, activity string, id int64, write func(*row)) (after activities.Aftermath, err error) {
+	return after, r.store(ctx, activity, id, func() error {
 		write(r.attempt(id))
 		after = activities.Aftermath{Payment: r.state, Open: r.unfinished()}
 		return nil
 	})
 }
 
-func (r *rows) PaymentAttention(_ context.Context, in activities.Attention) error {
-	return r.store("PaymentAttention", 0, func() error {
+func (r *rows) PaymentAttention(ctx context.Context, in activities.Attention) error {
+	return r.store(ctx, "PaymentAttention", 0, func() error {
 		if r.attention == in.Reason {
 			return nil
 		}
@@ -226,10 +226,10 @@ func (r *rows) PaymentAttention(_ context.Context, in activities.Attention) erro
 
 // store runs one command. A planned failure comes after the write: the answer is lost, which is the
 // worst that a database connection can do.
-func (r *rows) store(activity string, attempt int64, write func() error) error {
+func (r *rows) store(ctx context.Context, activity string, attempt int64, write func() error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.crashed {
+	if r.gone(ctx) {
 		return errCrashed
 	}
 	err := write()

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/paysaga/paysaga/activities"
@@ -55,6 +57,7 @@ type world struct {
 	shownState string // search attribute SagaState
 	watch      func(*testsuite.TestWorkflowEnvironment)
 
+	life           int  // counts the workers
 	steps, crashAt int  // a crash after so many steps; 0 = none
 	crashed        bool // the worker is gone, nothing reaches the outside
 	crashedOnce    bool
@@ -125,6 +128,12 @@ func (w *world) step() error {
 	w.note("crash")
 	return errCrashed
 }
+
+// lifeKey is where a worker's calls carry which worker they belong to.
+type lifeKey struct{}
+
+// gone says that the worker behind a call is dead; its last calls may still be on the way.
+func (w *world) gone(ctx context.Context) bool { return w.crashed || ctx.Value(lifeKey{}) != w.life }
 
 // at plans something for an instant after the payment's creation.
 func (w *world) at(after time.Duration, do func()) {
@@ -253,9 +262,11 @@ func (w *world) runThroughCrashes(pause time.Duration, crashes ...int) workflows
 	w.t.Helper()
 	start := born
 	for _, steps := range append(crashes, 0) {
-		w.crashed, w.steps, w.crashAt = false, 0, steps
+		w.mu.Lock()
+		w.crashAt = steps
+		w.mu.Unlock()
 		w.execute(start)
-		if !w.crashed {
+		if !w.dead() {
 			break
 		}
 		start = w.now().Add(pause)
@@ -278,14 +289,18 @@ func (w *world) execute(start time.Time) {
 	}
 	env.OnUpsertTypedSearchAttributes(mock.MatchedBy(w.show)).Return(nil)
 	w.meanwhile(start)
-	w.env, w.flagged = env, false
+	w.mu.Lock()
+	w.env, w.flagged, w.crashed, w.steps = env, false, false, 0
+	w.life++
+	env.SetWorkerOptions(sdkworker.Options{BackgroundActivityContext: context.WithValue(context.Background(), lifeKey{}, w.life)})
+	w.mu.Unlock()
 
 	for _, s := range w.sent { // history keeps its signals
 		env.RegisterDelayedCallback(func() { env.SignalWorkflow(s.name, s.payload) }, 0)
 	}
 	for _, p := range w.planned {
 		env.RegisterDelayedCallback(func() {
-			if !w.crashed {
+			if !w.dead() {
 				w.planned = slices.DeleteFunc(w.planned, func(q *planned) bool { return p == q })
 				p.do()
 			}
@@ -305,6 +320,12 @@ func (w *world) meanwhile(until time.Time) {
 	}
 }
 
+func (w *world) dead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.crashed
+}
+
 // show notes what operators are shown.
 func (w *world) show(shown temporal.SearchAttributes) bool {
 	if flag, ok := shown.GetBool(workflows.NeedsAttention); ok {
@@ -319,12 +340,7 @@ func (w *world) show(shown temporal.SearchAttributes) bool {
 // mortal is the saga on a worker that can crash.
 func (w *world) mortal(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		err := workflow.Await(ctx, func() bool {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return w.crashed
-		})
-		if err == nil {
+		if workflow.Await(ctx, w.dead) == nil {
 			panic("crash")
 		}
 	})
