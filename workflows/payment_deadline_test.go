@@ -58,9 +58,10 @@ func TestPaidWhileTheDatabaseClockIsBehind(t *testing.T) {
 	w := newWorld(t)
 	w.rows.auto = true
 	w.rows.behind = 2500 * time.Millisecond
+	w.fails("result", unavailable) // so that a durable call, which has a bound, must do
 	w.at(window+second, func() { w.payAndReturn(1) })
 	require.Equal(t, state.PaymentCollected, w.run().State)
-	require.Equal(t, []string{"20:01 result 1", "20:01 verify 1", "20:01 paid and collected 1"}, w.journal[2:5])
+	require.Equal(t, []string{"20:01 result 1 unavailable", "20:01 result 1", "20:01 verify 1", "20:01 paid and collected 1"}, w.journal[2:6])
 }
 
 // An attempt is open at the deadline and its money comes afterwards: it goes back unverified.
