@@ -33,6 +33,7 @@ const (
 	storedLarge = 100_000
 	sagasAtOnce = 64
 	thinkTime   = 500 * time.Millisecond
+	quiet       = 5 * time.Second
 )
 
 // measure runs every part, or only the named one.
@@ -299,6 +300,9 @@ type latency struct{ p50, p99, max time.Duration }
 // openLoop calls at a steady rate whether or not earlier calls have answered, and measures from the
 // instant at which each was due, so that a stall is seen by all who waited.
 func openLoop(ctx context.Context, perSecond int, length time.Duration, call func(context.Context, int) error) (latency, error) {
+	if err := pause(ctx, quiet); err != nil { // what came before is over
+		return latency{}, err
+	}
 	n := int(length.Seconds()) * perSecond
 	took := make([]time.Duration, n)
 	group, ctx := errgroup.WithContext(ctx)
