@@ -5,19 +5,13 @@ import (
 	"runtime/debug"
 )
 
-// Our processes live on small heaps with much short-lived garbage: collecting at every doubling cost
-// a tenth of their CPU. The limit keeps a burst from growing the heap without end.
-const (
-	collectAtPercent = 400
-	softMemoryLimit  = 512 << 20 // bytes
-)
+// collectAtPercent: our processes live on small heaps with much short-lived garbage, and collecting at
+// every doubling cost a tenth of their CPU.
+const collectAtPercent = 400
 
-// tuneMemory sets what GOGC and GOMEMLIMIT did not.
+// tuneMemory sets what GOGC did not.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAtPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemoryLimit)
 	}
 }

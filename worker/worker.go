@@ -31,8 +31,13 @@ type Workers struct {
 // drain is how long running activities may finish at shutdown.
 const drain = 20 * time.Second
 
+// cachedSagas bounds the sagas that a process keeps in memory. Most sleep for minutes; the SDK's ten
+// thousand, with a few goroutines each, cost more in garbage collection than replaying one that left.
+const cachedSagas = 1000
+
 // New registers everything. Nothing runs before Start.
 func New(c client.Client, opt Options) *Workers {
+	worker.SetStickyWorkflowCacheSize(cachedSagas)
 	sagas := worker.New(c, workflows.SagaQueue, worker.Options{
 		MaxConcurrentLocalActivityExecutionSize: opt.StoreCalls,
 		MaxConcurrentActivityExecutionSize:      opt.StoreCalls,
