@@ -84,9 +84,9 @@ const lookAway = 2 * time.Second
 // ready says whether the process can serve: the database answers and has the schema of this binary.
 // Temporal may be down: payments are accepted all the same.
 func (p *parts) ready(ctx context.Context) error {
-	var at int64
-	if err := p.db.NewRaw("SELECT max(version_id) FROM goose_db_version WHERE is_applied").Scan(ctx, &at); err != nil {
-		return fmt.Errorf("database: %w", err)
+	at, err := migrations.Applied(ctx, p.db.DB)
+	if err != nil {
+		return err
 	}
 	want, err := migrations.Latest()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
 )
@@ -24,12 +25,7 @@ func merchantCommand() *cobra.Command {
 func merchantList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List merchants", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, _ []string, _ config.Config, s *store.Store) error {
 			merchants, err := s.Merchants(c.Context())
 			if err != nil {
 				return err
@@ -43,7 +39,7 @@ func merchantList() *cobra.Command {
 				t.row(m.PublicID, m.DisplayName, m.CollectWindow.Duration().String(), strings.Join(m.Gateways, ","), state)
 			}
 			return t.flush()
-		},
+		}),
 	}
 }
 
@@ -95,14 +91,9 @@ func merchantPut() *cobra.Command {
 func merchantSwitch(verb string, disabled bool) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " new payments of a merchant; running ones go on", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			return s.SetMerchantDisabled(c.Context(), args[0], disabled)
-		},
+		}),
 	}
 }
 
@@ -112,14 +103,9 @@ func branchAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "branch MERCHANT", Short: "Give a merchant a branch", Example: "  paysaga merchant branch bakery --id 31 --name 'شعبهٔ مرکزی'",
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			return s.AddBranch(c.Context(), args[0], id, name)
-		},
+		}),
 	}
 	c.Flags().Int64Var(&id, "id", 0, "number of the branch, as it stands in its tokens")
 	c.Flags().StringVar(&name, "name", "", "name of the branch")
@@ -134,12 +120,7 @@ func cardAdd() *cobra.Command {
 		Short:   "Add a card that payers of a merchant send money to; its number is read from standard input",
 		Example: "  paysaga merchant card bakery --bank saman --holder 'سارا نمونه' < card.txt",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			cfg, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, cfg config.Config, s *store.Store) error {
 			number, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 100)) // never an argument: those are seen by everybody
 			if err != nil {
 				return fmt.Errorf("read card number: %w", err)
@@ -165,7 +146,7 @@ func cardAdd() *cobra.Command {
 			}
 			fmt.Fprintln(c.OutOrStdout(), "card", card)
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&bank, "bank", "", "bank of the card, e.g. saman")
 	c.Flags().StringVar(&holder, "holder", "", "name on the card")
@@ -185,12 +166,7 @@ func keyCreate() *cobra.Command {
 	var operator bool
 	c := &cobra.Command{
 		Use: "create MERCHANT", Short: "Make an API key and print it; it is shown only now", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			scopes := []string{auth.ScopeMerchant}
 			if operator {
 				scopes = append(scopes, auth.ScopeOperator)
@@ -201,7 +177,7 @@ func keyCreate() *cobra.Command {
 			}
 			fmt.Fprintln(c.OutOrStdout(), key)
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&label, "label", "", "what the key is for")
 	c.Flags().BoolVar(&operator, "operator", false, "the key's holder also sees saga links and may resolve what needs a person")
@@ -211,12 +187,7 @@ func keyCreate() *cobra.Command {
 func keyList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list MERCHANT", Short: "List a merchant's keys", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			keys, err := s.Keys(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -230,7 +201,7 @@ func keyList() *cobra.Command {
 				t.row(fmt.Sprint(k.ID), k.Hint, k.Label, strings.Join(k.Scopes, ","), k.CreatedAt.UTC().Format(time.DateTime), state)
 			}
 			return t.flush()
-		},
+		}),
 	}
 }
 
@@ -257,12 +228,7 @@ func tokenCommand() *cobra.Command {
 	var life time.Duration
 	c := &cobra.Command{
 		Use: "token", Short: "Print a token that speaks for one branch", Example: "  paysaga token --branch 31", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, _ []string, cfg config.Config, s *store.Store) error {
 			if _, err := s.BranchMerchant(c.Context(), branch); err != nil {
 				return err
 			}
@@ -272,7 +238,7 @@ func tokenCommand() *cobra.Command {
 			}
 			fmt.Fprintln(c.OutOrStdout(), token)
 			return nil
-		},
+		}),
 	}
 	c.Flags().Int64Var(&branch, "branch", 0, "number of the branch")
 	c.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the token lives")

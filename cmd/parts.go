@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/uptrace/bun"
 	"go.temporal.io/sdk/client"
 
@@ -69,6 +70,18 @@ func openStore(ctx context.Context) (config.Config, *store.Store, func(), error)
 		return cfg, nil, nil, err
 	}
 	return cfg, store.New(db, nil), func() { _ = db.Close() }, nil
+}
+
+// withStore is a command that needs the store and nothing else for its time.
+func withStore(run func(*cobra.Command, []string, config.Config, *store.Store) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		cfg, s, done, err := openStore(c.Context())
+		if err != nil {
+			return err
+		}
+		defer done()
+		return run(c, args, cfg, s)
+	}
 }
 
 func openTemporal(cfg config.Config, log *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
@@ -21,12 +22,7 @@ func paymentCommand() *cobra.Command {
 func paymentStuck() *cobra.Command {
 	return &cobra.Command{
 		Use: "stuck", Short: "List payments that wait for a person", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, _ []string, cfg config.Config, s *store.Store) error {
 			list, err := s.PaymentsNeedingAttention(c.Context())
 			if err != nil {
 				return err
@@ -37,19 +33,14 @@ func paymentStuck() *cobra.Command {
 					sagaclient.Link(cfg.UIURL, cfg.TemporalNamespace, workflows.PaymentID(p.Token)))
 			}
 			return t.flush()
-		},
+		}),
 	}
 }
 
 func paymentShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show TOKEN", Short: "Show a payment's timeline", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			cfg, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, cfg config.Config, s *store.Store) error {
 			p, err := s.PaymentByToken(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -69,7 +60,7 @@ func paymentShow() *cobra.Command {
 				t.row(e.At.UTC().Format(time.DateTime), attempt, e.Kind, e.Note)
 			}
 			return t.flush()
-		},
+		}),
 	}
 }
 
@@ -83,15 +74,10 @@ func paymentResolve() *cobra.Command {
 			"it, the saga goes on, and who decided and why stays in the timeline.",
 		Example: "  paysaga payment resolve AsF42Sg53 --attempt 7 --as refunded --by 'Sara N.' --reason 'seen in the bank panel'",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			_, s, done, err := openStore(c.Context())
-			if err != nil {
-				return err
-			}
-			defer done()
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			r.Token, r.As = args[0], state.Attempt(as)
 			return s.ResolveAttempt(c.Context(), r)
-		},
+		}),
 	}
 	c.Flags().Int64Var(&r.AttemptID, "attempt", 0, "number of the attempt")
 	c.Flags().StringVar(&as, "as", "", "settled, refunded or failed")

@@ -97,7 +97,11 @@ func TestBranchToken(t *testing.T) {
 
 func TestShowAPayment(t *testing.T) {
 	t.Parallel()
-	out := shared.mustRun(t, "payment", "show", "AsF42Sg53")
+	var out string
+	await(t, 20*time.Second, "the settlement, which follows the collect", func() (bool, string) {
+		out = shared.mustRun(t, "payment", "show", "AsF42Sg53")
+		return strings.Contains(out, "settled"), out
+	})
 	require.Contains(t, out, "10,000 rial, collected")
 	require.Contains(t, out, shared.inst.UIURL+"/namespaces/paysaga/workflows/payment%2FAsF42Sg53")
 	for _, kind := range []string{"created", "attempt_started", "callback", "paid", "collected", "settled"} {

@@ -34,6 +34,15 @@ func Up(ctx context.Context, db *sql.DB) (int64, error) {
 	return p.GetDBVersion(ctx)
 }
 
+// Applied is the schema version the database has. Unlike [Up] it needs no more than to read.
+func Applied(ctx context.Context, db *sql.DB) (int64, error) {
+	var at int64
+	if err := db.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version WHERE is_applied").Scan(&at); err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return at, nil
+}
+
 // Latest is the schema version this binary expects.
 func Latest() (int64, error) {
 	p, err := provider(nil)
