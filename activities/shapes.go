@@ -15,4 +15,6 @@ type (
 	Deadline = store.Deadline
 	// Aftermath is what is left of a payment when one of its attempts has ended.
 	Aftermath = store.Aftermath
+	// TransferDeadline is where a transfer stands after its deadlines were looked at.
+	TransferDeadline = store.TransferDeadline
 )

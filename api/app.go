@@ -17,14 +17,17 @@ import (
 	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/vault"
 )
 
 // Sagas answers questions that only a saga can.
 type Sagas interface {
 	// InquirePayment has the saga ask the bank now and answers the payment's state.
 	InquirePayment(ctx context.Context, token string) (state.Payment, error)
-	// Link is the saga's page in the Temporal UI.
+	// PaymentLink, TransferLink and DepositLink are a saga's page in the Temporal UI.
 	PaymentLink(token string) string
+	TransferLink(payID int64) string
+	DepositLink(id int64) string
 }
 
 // Deps are what the API works with.
@@ -33,11 +36,13 @@ type Deps struct {
 	Auth     *auth.Authenticator
 	Sagas    Sagas
 	Gateways Gateways
+	Vault    *vault.Vault // opens card numbers for payers, seals what comes in
 	Log      *slog.Logger
 	Metrics  *Metrics
 	Ready    func(ctx context.Context) error // nil when every dependency answers
 	Version  string
 
+	Dev            bool   // merchants' callbacks may be plain http
 	PublicURL      string // where payers and banks find us
 	TrustedProxies []string
 	RatePerSecond  float64
@@ -81,6 +86,7 @@ func New(deps Deps) *API {
 	a.opsRoutes()
 	a.payRoutes()
 	a.paymentRoutes()
+	a.cardRoutes()
 	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
 	return a
 }

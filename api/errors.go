@@ -80,6 +80,10 @@ func frameworkProblem(err *fiber.Error) *problem {
 // answerError writes an error in the dialect of the path that was asked.
 func (a *API) answerError(c *fiber.Ctx, err error) error {
 	p := asProblem(err)
+	var named cardCode
+	if errors.As(err, &named) { // the contract answers a merchant's mistakes with 500
+		return cardAnswer(c, named)
+	}
 	if requestID(c) == "" { // refused before any handler saw it: too large, malformed
 		nameRequest(c)
 	}
@@ -94,6 +98,9 @@ func (a *API) answerError(c *fiber.Ctx, err error) error {
 	}
 	if strings.HasPrefix(c.Path(), "/pay/") {
 		return a.payProblem(c, p)
+	}
+	if speaksCards(c.Path()) {
+		return cardProblem(c, err, p)
 	}
 	return taxiProblem(c, p)
 }

@@ -30,6 +30,7 @@ func (a *API) payRoutes() {
 	a.app.Get("/pay/assets/:name", a.payAsset)
 	a.app.Post("/pay/callback/:attempt/:key", a.bankCallback)
 	a.app.Add(http.MethodGet, "/pay/callback/:attempt/:key", a.bankCallback) // not Get: that answers HEAD too
+	a.payTransferRoutes()
 	a.app.Get("/pay/:token/status", a.payStatus)
 	a.app.Get("/pay/:token", a.payPage)
 	a.app.Post("/pay/:token", a.payAtBank)

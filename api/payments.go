@@ -63,6 +63,9 @@ func (a *API) authenticate(c *fiber.Ctx) error {
 	if err := a.limits.calls.take(p.KeyID); err != nil {
 		return err
 	}
+	if !p.Has(auth.ScopeMerchant) {
+		return auth.ErrUnauthorized
+	}
 	c.Locals(principalKey, p)
 	return c.Next()
 }
@@ -171,7 +174,7 @@ func (a *API) getPayment(c *fiber.Ctx) error {
 
 // linkForOperators shows a saga's page in the Temporal UI to those who may look at it.
 func (a *API) linkForOperators(c *fiber.Ctx, token string) {
-	if slices.Contains(principal(c).Scopes, auth.ScopeOperator) {
+	if principal(c).Has(auth.ScopeOperator) {
 		c.Set("X-Saga-Link", a.Sagas.PaymentLink(token))
 	}
 }

@@ -62,6 +62,8 @@ func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment
 }
 
 func (s *sagas) PaymentLink(token string) string { return "http://ui.example/payment/" + token }
+func (s *sagas) TransferLink(payID int64) string { return fmt.Sprintf("http://ui.example/transfer/%d", payID) }
+func (s *sagas) DepositLink(id int64) string     { return fmt.Sprintf("http://ui.example/deposit/%d", id) }
 
 type logBook struct {
 	mu sync.Mutex
@@ -91,7 +93,7 @@ func newWorld(t *testing.T, change ...func(*api.Deps)) *world {
 	w.openBank()
 
 	deps := api.Deps{
-		Store: w.store, Auth: auth.New(w.store, "a secret of this test, long enough"), Sagas: w.sagas,
+		Store: w.store, Auth: auth.New(w.store, "a secret of this test, long enough"), Sagas: w.sagas, Vault: v, Dev: true,
 		Log:     slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: api.NewMetrics(prometheus.NewRegistry()),
 		Ready:   func(context.Context) error { return nil },

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 const (
 	ScopeMerchant = "merchant" // everything a merchant does by REST
 	ScopeOperator = "operator" // resolving what needs a person
+	ScopeSMS      = "sms"      // forwarding bank SMS and nothing else: for a phone, which may be lost
 )
 
 // ErrUnauthorized means that no valid credential came. It never says which part was wrong.
@@ -32,6 +34,9 @@ type Principal struct {
 	Branch   int64 // of a token; 0 for API keys
 	Scopes   []string
 }
+
+// Has says whether the credential may do what a scope names.
+func (p Principal) Has(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
 // Keys finds the owner of an API key or a branch.
 type Keys interface {

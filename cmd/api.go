@@ -16,6 +16,7 @@ import (
 	"github.com/paysaga/paysaga/migrations"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/vault"
 	"github.com/paysaga/paysaga/workflows"
 )
 
@@ -36,16 +37,22 @@ func runAPI(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
+	cards, err := vault.New(p.cfg.VaultKeys.Reveal())
+	if err != nil {
+		return err
+	}
 	app := api.New(api.Deps{
 		Store:    p.store,
 		Auth:     auth.New(p.store, p.cfg.JWTSecret.Reveal()),
 		Sagas:    &sagas{client: p.temporal, ui: p.cfg.UIURL, namespace: p.cfg.TemporalNamespace},
 		Gateways: banks(p.cfg),
+		Vault:    cards,
 		Log:      p.log,
 		Metrics:  api.NewMetrics(prometheus.DefaultRegisterer),
 		Ready:    p.ready,
 		Version:  Version,
 
+		Dev:            p.cfg.Dev(),
 		PublicURL:      p.cfg.APIURL,
 		TrustedProxies: p.cfg.TrustedProxies,
 		RatePerSecond:  p.cfg.RatePerSecond,
@@ -138,4 +145,14 @@ func (s *sagas) inquire(ctx context.Context, token string) (now state.Payment, e
 // PaymentLink implements api.Sagas.
 func (s *sagas) PaymentLink(token string) string {
 	return sagaclient.Link(s.ui, s.namespace, workflows.PaymentID(token))
+}
+
+// TransferLink implements api.Sagas.
+func (s *sagas) TransferLink(payID int64) string {
+	return sagaclient.Link(s.ui, s.namespace, workflows.TransferID(payID))
+}
+
+// DepositLink implements api.Sagas.
+func (s *sagas) DepositLink(id int64) string {
+	return sagaclient.Link(s.ui, s.namespace, workflows.DepositID(id))
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,13 +13,13 @@ import (
 
 	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/config"
+	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/store"
-	"github.com/paysaga/paysaga/vault"
 )
 
 func merchantCommand() *cobra.Command {
 	c := &cobra.Command{Use: "merchant", Short: "Create and change merchants, their branches and destination cards"}
-	c.AddCommand(merchantList(), merchantPut(), merchantSwitch("disable", true), merchantSwitch("enable", false), branchAdd(), cardAdd())
+	c.AddCommand(merchantList(), merchantPut(), merchantSwitch("disable", true), merchantSwitch("enable", false), branchAdd(), cardCommand(), deviceCommand())
 	return c
 }
 
@@ -50,7 +51,8 @@ const mostToCollect = 20 * time.Minute
 
 func merchantPut() *cobra.Command {
 	var m store.Merchant
-	var window time.Duration
+	var window, transferWindow, smsDelay, patience time.Duration
+	var step, delta int64
 	var gateways string
 	c := &cobra.Command{
 		Use:   "put ID",
@@ -64,6 +66,8 @@ func merchantPut() *cobra.Command {
 				return fmt.Errorf("%q: an ID has 3 to 40 letters, digits, - or _", args[0])
 			case window <= 0 || window > mostToCollect:
 				return fmt.Errorf("--collect-within is %s; it must be more than 0 and at most %s", window, mostToCollect)
+			case transferWindow < 0 || smsDelay < 0 || patience < 0 || step < 0 || delta < 0:
+				return errors.New("card-to-card settings cannot be negative")
 			}
 			_, s, done, err := openStore(c.Context())
 			if err != nil {
@@ -71,6 +75,8 @@ func merchantPut() *cobra.Command {
 			}
 			defer done()
 			m.PublicID, m.CollectWindow, m.Gateways = args[0], store.Seconds(window.Seconds()), nameList(gateways)
+			m.TransferWindow, m.SMSDelay = store.Seconds(transferWindow.Seconds()), store.Seconds(smsDelay.Seconds())
+			m.AmountStep, m.AmountDelta, m.DepositPatience = money.Rial(step), money.Rial(delta), store.Seconds(patience.Seconds())
 			if _, err := s.PutMerchant(c.Context(), m); err != nil {
 				return err
 			}
@@ -84,6 +90,11 @@ func merchantPut() *cobra.Command {
 	c.Flags().StringVar(&m.ReturnURL, "return-url", "", "page payers go back to; ?token=… is added")
 	c.Flags().DurationVar(&window, "collect-within", mostToCollect, "time from creation in which a paid payment must be collected, at most 20m")
 	c.Flags().StringVar(&gateways, "gateways", "", "banks offered to payers, in this order, comma-separated")
+	c.Flags().DurationVar(&transferWindow, "transfer-within", 0, "time a payer has for a card-to-card transfer (default 15m)")
+	c.Flags().DurationVar(&smsDelay, "sms-delay", 0, "how late a bank's SMS may come: a transfer's amount stays reserved so much longer (default 1h)")
+	c.Flags().Int64Var(&step, "amount-step", 0, "rial between unique amounts; 10 can be paid in every banking app (default 10)")
+	c.Flags().Int64Var(&delta, "amount-delta", 0, "most rial that a unique amount may add to a price (default 5000)")
+	c.Flags().DurationVar(&patience, "deposit-patience", 0, "how long a deposit without an owner may wait for a person (default 24h)")
 	_ = c.MarkFlagRequired("gateways")
 	return c
 }
@@ -113,48 +124,6 @@ func branchAdd() *cobra.Command {
 	return c
 }
 
-func cardAdd() *cobra.Command {
-	var bank, holder string
-	c := &cobra.Command{
-		Use:     "card MERCHANT",
-		Short:   "Add a card that payers of a merchant send money to; its number is read from standard input",
-		Example: "  paysaga merchant card bakery --bank saman --holder 'سارا نمونه' < card.txt",
-		Args:    cobra.ExactArgs(1),
-		RunE: withStore(func(c *cobra.Command, args []string, cfg config.Config, s *store.Store) error {
-			number, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 100)) // never an argument: those are seen by everybody
-			if err != nil {
-				return fmt.Errorf("read card number: %w", err)
-			}
-			card, err := vault.ParsePAN(strings.TrimSpace(string(number)))
-			if err != nil {
-				return err
-			}
-			v, err := vault.New(cfg.VaultKeys.Reveal())
-			if err != nil {
-				return err
-			}
-			m, err := s.Merchant(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			sealed, err := v.Seal(m.ID, card)
-			if err != nil {
-				return err
-			}
-			if err := s.AddDestinationCard(c.Context(), m.PublicID, sealed, bank, holder); err != nil {
-				return err
-			}
-			fmt.Fprintln(c.OutOrStdout(), "card", card)
-			return nil
-		}),
-	}
-	c.Flags().StringVar(&bank, "bank", "", "bank of the card, e.g. saman")
-	c.Flags().StringVar(&holder, "holder", "", "name on the card")
-	_ = c.MarkFlagRequired("bank")
-	_ = c.MarkFlagRequired("holder")
-	return c
-}
-
 func keyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "key", Short: "Create, list and revoke API keys"}
 	c.AddCommand(keyCreate(), keyList(), keyRevoke())
@@ -163,12 +132,17 @@ func keyCommand() *cobra.Command {
 
 func keyCreate() *cobra.Command {
 	var label string
-	var operator bool
+	var operator, sms bool
 	c := &cobra.Command{
 		Use: "create MERCHANT", Short: "Make an API key and print it; it is shown only now", Args: cobra.ExactArgs(1),
 		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			scopes := []string{auth.ScopeMerchant}
-			if operator {
+			switch {
+			case sms && operator:
+				return errors.New("--sms and --operator exclude each other")
+			case sms:
+				scopes = []string{auth.ScopeSMS}
+			case operator:
 				scopes = append(scopes, auth.ScopeOperator)
 			}
 			key := store.NewKey()
@@ -180,6 +154,7 @@ func keyCreate() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&label, "label", "", "what the key is for")
+	c.Flags().BoolVar(&sms, "sms", false, "the key can forward bank SMS and nothing else: for a phone")
 	c.Flags().BoolVar(&operator, "operator", false, "the key's holder also sees saga links and may resolve what needs a person")
 	return c
 }

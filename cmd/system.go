@@ -97,9 +97,9 @@ func migrate(ctx context.Context) error {
 func sandboxCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run the simulated outside world: a bank with a book of its own",
-		Long: "Serves a bank that takes sessions, payers and settlements over HTTP, keeps its own book on disk, and\n" +
-			"fails on request. Development only.",
+		Short: "Run the simulated outside world: a bank with a book of its own, and the merchants' phones",
+		Long: "Serves a bank that takes sessions, payers and settlements over HTTP, and phones that forward banks' text\n" +
+			"messages; keeps its own book on disk, and fails on request. Development only.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runSandbox(c.Context()) },
 	}
@@ -113,9 +113,13 @@ func runSandbox(ctx context.Context) error {
 	if !cfg.Dev() {
 		return errors.New("the sandbox runs only with PAYSAGA_ENV=dev")
 	}
+	var phones []sandbox.Phone
+	for _, p := range fixtures.Phones() {
+		phones = append(phones, sandbox.Phone(p))
+	}
 	world, err := sandbox.New(sandbox.Config{
 		Book: filepath.Join(cfg.Home, "sandbox", "book.jsonl"), PublicURL: cfg.SandboxURL, APIURL: cfg.APIURL,
-		SessionLife: cfg.SandboxSessionLife, Logger: cfg.Logger("sandbox"),
+		SessionLife: cfg.SandboxSessionLife, Phones: phones, Logger: cfg.Logger("sandbox"),
 	})
 	if err != nil {
 		return err

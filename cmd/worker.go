@@ -44,6 +44,7 @@ func runWorker(ctx context.Context) error {
 	workers := worker.New(p.temporal, worker.Options{
 		Payments:   &activities.Payments{Store: p.store},
 		Bank:       bankActivities(p.cfg),
+		Transfers:  &activities.Transfers{Store: p.store},
 		StoreCalls: p.cfg.DatabasePool,
 	})
 	if err := workers.Start(); err != nil {

@@ -19,6 +19,7 @@ type call struct {
 	method string // GET or POST
 	url    string
 	key    string  // Authorization header, when not empty
+	token  string  // token header, when not empty
 	form   []field // a form body …
 	json   any     // … or a JSON body
 }
@@ -32,6 +33,9 @@ func (c call) curl() string {
 	words = append(words, shellWord(c.url))
 	if c.key != "" {
 		words = append(words, "-H", shellWord("Authorization: "+c.key))
+	}
+	if c.token != "" {
+		words = append(words, "-H", shellWord("token: "+c.token))
 	}
 	for _, f := range c.form {
 		flag := "-d"
@@ -68,6 +72,9 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", c.key)
+	}
+	if c.token != "" {
+		req.Header.Set("token", c.token)
 	}
 	return req, nil
 }

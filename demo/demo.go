@@ -30,7 +30,7 @@ type section struct {
 }
 
 func sections() []section {
-	return paymentSections()
+	return append(paymentSections(), transferSections()...)
 }
 
 // Run walks through every section and returns an error when an outcome is not the promised one. It

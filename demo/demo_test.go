@@ -23,6 +23,8 @@ type world struct {
 	mu       sync.Mutex
 	payments map[string]*fakePayment
 
+	transfers fakeTransfers
+
 	refundFails  bool // an uncollected payment stays paid
 	wrongTotal   bool // the bank forgets the tip
 	loseDeclined bool // a declined payment expires instead of failing
@@ -44,6 +46,7 @@ func newWorld(t *testing.T) *world {
 	mux.HandleFunc("GET /api/v1/payments/{token}", w.read)
 	mux.HandleFunc("POST /api/v1/payments/{token}/collect", w.collect)
 	mux.HandleFunc("POST /payer", w.payer)
+	w.transferRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w
@@ -173,7 +176,7 @@ func TestRunShowsEveryOutcome(t *testing.T) {
 		"1,250,000 rial (tip 50,000)",
 		"Outcome  collected", "Outcome  refunded", "Outcome  failed",
 		"Saga     http://ui.test/namespaces/paysaga/workflows/payment%2Ftoken-1",
-		"All 3 outcomes are as promised",
+		"All 7 outcomes are as promised",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -203,7 +206,7 @@ func TestRunSaysWhatIsNotAsPromised(t *testing.T) {
 				require.Contains(t, out.String(), "NOT as promised")
 				require.Contains(t, out.String(), c.shows)
 			}
-			require.Contains(t, out.String(), "3 of 3", "the other sections run all the same")
+			require.Contains(t, out.String(), "7 of 7", "the other sections run all the same")
 			require.NotContains(t, out.String(), "outcomes are as promised")
 		})
 	}

@@ -165,6 +165,10 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 	switch row.Saga {
 	case "payment":
 		return startSaga[workflows.PaymentInput](ctx, d, row, workflows.PaymentName)
+	case "transfer":
+		return startSaga[workflows.TransferInput](ctx, d, row, workflows.TransferName)
+	case "deposit":
+		return startSaga[workflows.DepositInput](ctx, d, row, workflows.DepositName)
 	}
 	return fmt.Errorf("no saga is called %q", row.Saga)
 }
@@ -202,6 +206,8 @@ func sagaID(row store.Delivery) (string, error) {
 	switch row.Saga {
 	case "payment":
 		return workflows.PaymentID(row.Ref), nil
+	case "transfer", "deposit":
+		return row.Saga + "/" + row.Ref, nil // as TransferID and DepositID write them; start compares
 	}
 	return "", fmt.Errorf("no saga is called %q", row.Saga)
 }

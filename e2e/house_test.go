@@ -109,6 +109,7 @@ func (h *house) audit() error {
 			SELECT 'outbox ' || ref || ' ' || message FROM outbox
 			UNION ALL SELECT 'payment ' || token || ' ' || state FROM payments
 			WHERE needs_attention IS NULL AND collect_by < now() AND state IN ('pending', 'paid', 'refunding')
+			UNION ALL SELECT 'transfer ' || id || ' ' || state FROM transfers WHERE state = 'pending' AND expires_at < now()
 			UNION ALL SELECT 'attempt ' || a.id || ' ' || a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
 			WHERE p.needs_attention IS NULL AND p.state <> 'paid' AND (a.state IN ('paid', 'refunding')
 			   OR (a.state = 'open' AND (p.collect_by < now() OR p.state <> 'pending')))`).Scan(ctx, &left)

@@ -22,14 +22,16 @@ type Refund struct {
 
 // Book is everything the world outside did.
 type Book struct {
-	Charges    []Charge `json:"charges"`
-	Refunds    []Refund `json:"refunds"`
-	Deliveries []any    `json:"deliveries"`
-	Transfers  []any    `json:"transfers"`
-	Calls      []Call   `json:"calls,omitempty"`
+	Charges    []Charge  `json:"charges"`
+	Refunds    []Refund  `json:"refunds"`
+	Deposits   []Deposit `json:"deposits"`
+	Deliveries []any     `json:"deliveries"`
+	Transfers  []any     `json:"transfers"`
+	Calls      []Call    `json:"calls,omitempty"`
 }
 
 // getBook answers with the book, whole or filtered by ?bank=, ?invoice=, ?state=; ?calls=1 adds the log of calls.
+// Deposits have a bank, but neither invoice nor state.
 func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	bank, state := query.Get("bank"), State(query.Get("state"))
@@ -51,6 +53,9 @@ func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 			book.Refunds = append(book.Refunds, Refund{c.Bank, c.Invoice, c.Tran, c.Amount, c.State, c.ReturnedBy, c.ReturnedAt})
 		}
 	}
+	book.Deposits = s.phone.book.list(func(d *Deposit) bool {
+		return (bank == "" || d.Bank == bank) && invoice == 0 && state == ""
+	})
 	if query.Get("calls") == "1" {
 		book.Calls = s.calls.list(func(c *Call) bool {
 			return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice)

@@ -31,10 +31,11 @@ var (
 	defaultSlow = time.Second
 )
 
-// Rules are the failures of the world outside: {"bank": {…}, "operator": {…}}.
+// Rules are the failures of the world outside: {"bank": {…}, "operator": {…}, "sms": {…}}.
 type Rules struct {
-	Bank     RuleSet `json:"bank"`
-	Operator RuleSet `json:"operator"`
+	Bank     RuleSet  `json:"bank"`
+	Operator RuleSet  `json:"operator"`
+	SMS      SMSRules `json:"sms,omitzero"`
 }
 
 // RuleSet is one side's failures: rates by name, and rates of single operations that override them.
@@ -59,8 +60,10 @@ func ParseRules(body []byte) (Rules, error) {
 			out.Bank, err = parseRuleSet(fields, bankOps)
 		case "operator":
 			out.Operator, err = parseRuleSet(fields, nil)
+		case "sms":
+			out.SMS, err = parseSMSRules(fields)
 		default:
-			err = fmt.Errorf("unknown; use bank or operator")
+			err = fmt.Errorf("unknown; use bank, operator or sms")
 		}
 		if err != nil {
 			return Rules{}, fmt.Errorf("%s: %w", side, err)

@@ -1,12 +1,14 @@
-// Package sandbox is the simulated world outside: banks with their pages, and a payer. They are real
-// HTTP servers with a switch for every failure, and keep their own book on disk, so that what this
-// system believes can be compared with what happened.
+// Package sandbox is the simulated world outside: banks with their pages, a payer, and the phones of
+// merchants with the text messages their banks send. They are real HTTP servers with a switch for every
+// failure, and keep their own book on disk, so that what this system believes can be compared with what
+// happened.
 package sandbox
 
 import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,11 +24,12 @@ var files embed.FS
 
 // Config says where the sandbox is and how its banks behave.
 type Config struct {
-	Book        string        // path of the book, a file of JSON lines; made when missing
+	Book        string        // path of the book, a file of JSON lines; made when missing. The phones' is beside it
 	PublicURL   string        // the sandbox's own address, as browsers see it
 	APIURL      string        // the address of pay links and callbacks
 	SessionLife time.Duration // how long a payer may stay at the bank; default 15 min
 	AutoReverse time.Duration // after which unverified money goes back; default 30 min
+	Phones      []Phone       // lines of the merchants' phones
 	Logger      *slog.Logger
 	Now         func() time.Time // the bank's clock; default time.Now
 }
@@ -38,6 +41,7 @@ type Server struct {
 	rules    ruleBox
 	pages    *pages
 	payer    *payer
+	phone    *phone
 	callback *http.Client
 	public   *url.URL
 	api      *url.URL
@@ -46,7 +50,7 @@ type Server struct {
 
 	closing context.Context
 	release context.CancelFunc
-	running sync.WaitGroup // callbacks and payers under way
+	running sync.WaitGroup // callbacks, payers and phones under way
 }
 
 // New opens the book and returns the sandbox.
@@ -72,9 +76,17 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
+	phones, err := checkLines(c.Phones)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
 	log := c.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	phoneBook, err := openPhoneBook(phoneBookPath(c.Book))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), book.close())
 	}
 
 	s := &Server{book: book, pages: pages, public: public, api: api, log: log, mux: http.NewServeMux()}
@@ -82,6 +94,10 @@ func New(c Config) (*Server, error) {
 	client := newBrowserClient()
 	s.payer = &payer{client: client, api: api, bank: public, lateWait: defaultLateWait}
 	s.callback = client
+	s.phone = &phone{
+		lines: phones, book: phoneBook, api: api, client: client, now: book.now, log: log, patience: defaultPatience,
+		rules: func() SMSRules { return s.rules.get().SMS },
+	}
 	s.routes()
 	return s, nil
 }
@@ -95,6 +111,9 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /rules", s.getRules)
 	s.mux.HandleFunc("PUT /rules", s.putRules)
 	s.mux.HandleFunc("POST /payer", s.postPayer)
+	s.mux.HandleFunc("POST /phone", s.postPhone)
+	s.mux.HandleFunc("GET /phone", s.phonePage)
+	s.mux.HandleFunc("POST /phone/send", s.phoneForm)
 	s.mux.Handle("GET /assets/", assets())
 
 	s.mux.HandleFunc("POST /bank/{bank}/v1/Token", s.token)
@@ -115,11 +134,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // Release lets go of held calls and sends payers under way home. For http.Server.RegisterOnShutdown.
 func (s *Server) Release() { s.release() }
 
-// Close releases, waits for what is under way and closes the book. Stop serving first.
+// Close releases, waits for what is under way and closes the books. Stop serving first.
 func (s *Server) Close() error {
 	s.release()
 	s.running.Wait()
-	return s.book.close()
+	return errors.Join(s.book.close(), s.phone.book.close())
 }
 
 // origin reads an absolute http(s) address and keeps its scheme and host.

@@ -22,6 +22,8 @@ func TestDocsAreDrawnFromTheTables(t *testing.T) {
 	b.WriteString("# States\n\nDrawn from the tables in `state/` by `go test ./state -update`; do not edit.\n")
 	draw(&b, "Payment", "What a merchant sees of a bank payment.", state.Payments)
 	draw(&b, "Attempt", "One visit of the payer to one bank. A payment may have several; at most one attempt's money serves it.", state.Attempts)
+	draw(&b, "Transfer", "What a merchant sees of a card-to-card payment.", state.Transfers)
+	draw(&b, "Deposit", "Money seen arriving on a merchant's card by SMS.", state.Deposits)
 	if *update {
 		require.NoError(t, os.WriteFile(docsFile, []byte(b.String()), 0o644))
 	}

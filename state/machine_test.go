@@ -23,6 +23,15 @@ func TestAttemptMachine(t *testing.T) {
 		[]state.Attempt{state.AttemptSettled, state.AttemptRefunded, state.AttemptFailed})
 }
 
+func TestTransferMachine(t *testing.T) {
+	checkMachine(t, state.Transfers, "transfers", []state.Transfer{state.TransferVerified})
+}
+
+func TestDepositMachine(t *testing.T) {
+	checkMachine(t, state.Deposits, "deposits",
+		[]state.Deposit{state.DepositMatched, state.DepositAssigned, state.DepositRefunded, state.DepositIgnored})
+}
+
 func checkMachine[S ~string](t *testing.T, m state.Machine[S], table string, ends []S) {
 	t.Helper()
 	states := m.States()

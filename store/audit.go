@@ -65,6 +65,8 @@ var invariants = []invariant{
 			SELECT 'attempt/' || id || '/paid' AS ref FROM attempts
 			UNION ALL SELECT 'attempt/' || id || '/refunded' FROM attempts
 			UNION ALL SELECT 'payment/' || id || '/collected' FROM payments
+			UNION ALL SELECT 'deposit/' || id || '/seen' FROM deposits
+			UNION ALL SELECT 'deposit/' || id || '/resolved' FROM deposits WHERE resolved_at IS NOT NULL
 		)
 		SELECT 'transfer ' || l.ref AS subject FROM ledger_transfers l LEFT JOIN facts f ON f.ref = l.ref WHERE f.ref IS NULL`},
 	{name: "a payment and the attempt that serves it agree", query: `
@@ -87,6 +89,50 @@ var invariants = []invariant{
 			(a.state = 'open' AND greatest(a.final_at, p.collect_by) < now() - make_interval(secs => ?))
 			OR (a.state IN ('paid', 'refunding') AND p.state <> 'paid'
 			    AND greatest(a.paid_at, least(p.collect_by, coalesce(p.collected_at, p.collect_by))) < now() - make_interval(secs => ?)))`},
+	{name: "a deposit is booked once, with its amount, on its transfer or in suspense", query: `
+		SELECT 'deposit ' || d.id AS subject FROM deposits d
+		LEFT JOIN ledger_transfers l ON l.ref = 'deposit/' || d.id || '/seen'
+		WHERE l.id IS NULL OR (l.amount, l.debit_account, l.credit_account) <>
+			(d.amount, 'card/' || coalesce(d.card_id::text, 'unknown-' || d.merchant_id),
+			 'merchant/' || d.merchant_id || CASE d.state WHEN 'matched' THEN '/received' ELSE '/suspense' END)`},
+	{name: "a resolved deposit, and no other, left suspense with its amount", query: `
+		SELECT 'deposit ' || d.id AS subject FROM deposits d
+		LEFT JOIN ledger_transfers l ON l.ref = 'deposit/' || d.id || '/resolved'
+		WHERE (d.state IN ('assigned', 'refunded', 'ignored')) <> (l.id IS NOT NULL)
+		   OR (l.amount, l.debit_account) <> (d.amount, 'merchant/' || d.merchant_id || '/suspense')`},
+	{name: "suspense holds the deposits without an owner", query: `
+		WITH moves AS (
+			SELECT credit_account AS account, amount FROM ledger_transfers WHERE credit_account LIKE 'merchant/%/suspense'
+			UNION ALL SELECT debit_account, -amount FROM ledger_transfers WHERE debit_account LIKE 'merchant/%/suspense'
+		), held AS (
+			SELECT account, sum(amount) AS total FROM moves GROUP BY account
+		), open AS (
+			SELECT 'merchant/' || merchant_id || '/suspense' AS account, sum(amount) AS total FROM deposits WHERE state = 'suspense' GROUP BY 1
+		)
+		SELECT coalesce(h.account, o.account) AS subject FROM held h FULL JOIN open o ON o.account = h.account
+		WHERE coalesce(h.total, 0) <> coalesce(o.total, 0)`},
+	{name: "an SMS that tells of a deposit became one deposit of its merchant, and no other SMS did", query: `
+		SELECT 'SMS ' || s.id AS subject FROM sms s JOIN deposits d ON d.sms_id = s.id
+		WHERE s.kind <> 'deposit' OR s.merchant_id <> d.merchant_id
+		UNION ALL
+		SELECT 'SMS ' || s.id FROM sms s
+		WHERE s.kind = 'deposit' AND s.reason <> 'no_amount' AND NOT EXISTS (SELECT FROM deposits d WHERE d.sms_id = s.id)`},
+	{name: "a paid transfer and its one deposit agree", query: `
+		SELECT 'transfer ' || t.id AS subject FROM transfers t LEFT JOIN deposits d ON d.transfer_id = t.id
+		WHERE (t.state IN ('paid', 'verified')) <> (d.id IS NOT NULL)
+		   OR d.id <> t.deposit_id OR d.merchant_id <> t.merchant_id
+		   OR (d.state = 'matched' AND (d.amount <> t.amount OR NOT d.card_id = ANY(t.cards)))`},
+	{name: "no two open transfers of a merchant wait for the same amount", query: `
+		SELECT 'transfers ' || a.id || ' and ' || b.id AS subject FROM transfers a
+		JOIN transfers b ON b.merchant_id = a.merchant_id AND b.amount = a.amount AND b.id > a.id
+		WHERE b.created_at < a.reserved_until - interval '1 second'`},
+	{name: "every transfer ends", graces: 2, query: `
+		SELECT 'transfer ' || t.id || ' (' || t.state || ')' AS subject FROM transfers t
+		WHERE t.needs_attention IS NULL AND (
+			(t.state = 'pending' AND t.expires_at < now() - make_interval(secs => ?))
+			OR (t.state = 'paid' AND t.paid_at < now() - interval '1 day' - make_interval(secs => ?)))`},
+	{name: "a person is called for every deposit without an owner", query: `
+		SELECT 'deposit ' || id AS subject FROM deposits WHERE state = 'suspense' AND needs_attention IS NULL`},
 	{name: "the outbox is empty when all is quiet", graces: 1, query: `
 		SELECT saga || '/' || ref || ' ' || message AS subject FROM outbox WHERE created_at < now() - make_interval(secs => ?)`},
 }
@@ -133,18 +179,35 @@ func (s *Store) AttemptsInBooks(ctx context.Context, gateways []string) ([]Attem
 }
 
 // EndedPayments maps the tokens of ended payments to their states.
-func (s *Store) EndedPayments(ctx context.Context) (map[string]state.Payment, error) {
+func (s *Store) EndedPayments(ctx context.Context) (map[string]string, error) {
+	return s.ended(ctx, `SELECT token AS id, state FROM payments WHERE state IN ('collected', 'refunded', 'expired', 'failed')`)
+}
+
+// EndedTransfers maps transfers to the results that their ended sagas may have, separated by spaces: their
+// state, and for one that a person gave a deposit to, perhaps after its saga's end, also how it had ended.
+func (s *Store) EndedTransfers(ctx context.Context) (map[string]string, error) {
+	return s.ended(ctx, `
+		SELECT t.id::text AS id, t.state || CASE WHEN d.state = 'assigned' THEN ' expired mismatched' ELSE '' END AS state
+		FROM transfers t LEFT JOIN deposits d ON d.id = t.deposit_id
+		WHERE t.state IN ('verified', 'expired', 'mismatched') OR d.state = 'assigned'`)
+}
+
+// EndedDeposits maps resolved deposits to their states.
+func (s *Store) EndedDeposits(ctx context.Context) (map[string]string, error) {
+	return s.ended(ctx, `SELECT id::text AS id, state FROM deposits WHERE state IN ('assigned', 'refunded', 'ignored')`)
+}
+
+func (s *Store) ended(ctx context.Context, query string) (map[string]string, error) {
 	var rows []struct {
-		Token string        `bun:"token"`
-		State state.Payment `bun:"state"`
+		ID    string `bun:"id"`
+		State string `bun:"state"`
 	}
-	err := s.all(ctx, &rows, `SELECT token, state FROM payments WHERE state IN ('collected', 'refunded', 'expired', 'failed')`)
-	if err != nil {
-		return nil, fmt.Errorf("ended payments: %w", err)
+	if err := s.all(ctx, &rows, query); err != nil {
+		return nil, fmt.Errorf("ended rows: %w", err)
 	}
-	ended := make(map[string]state.Payment, len(rows))
+	ended := make(map[string]string, len(rows))
 	for _, r := range rows {
-		ended[r.Token] = r.State
+		ended[r.ID] = r.State
 	}
 	return ended, nil
 }

@@ -8,42 +8,67 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/paysaga/paysaga/money"
 )
 
 // Merchant is a business that takes money.
 type Merchant struct {
 	bun.BaseModel `bun:"table:merchants,alias:m"`
 
-	ID            int64      `bun:"id,pk,scanonly"`
-	PublicID      string     `bun:"public_id"`
-	UUID          string     `bun:"uuid,nullzero"`
-	DisplayName   string     `bun:"display_name"`
-	BizName       string     `bun:"biz_name"`
-	ImageURL      string     `bun:"image_url"`
-	ReturnURL     string     `bun:"return_url"`
-	CollectWindow Seconds    `bun:"collect_window"`
-	Gateways      []string   `bun:"gateways,array"`
-	DisabledAt    *time.Time `bun:"disabled_at,scanonly"`
-	CreatedAt     time.Time  `bun:"created_at,scanonly"`
+	ID            int64    `bun:"id,pk,scanonly"`
+	PublicID      string   `bun:"public_id"`
+	UUID          string   `bun:"uuid,nullzero"`
+	DisplayName   string   `bun:"display_name"`
+	BizName       string   `bun:"biz_name"`
+	ImageURL      string   `bun:"image_url"`
+	ReturnURL     string   `bun:"return_url"`
+	CollectWindow Seconds  `bun:"collect_window"`
+	Gateways      []string `bun:"gateways,array"`
+	// Of card-to-card payments; zero keeps the default or what was set before.
+	TransferWindow  Seconds    `bun:"transfer_window"`  // how long a payer has
+	SMSDelay        Seconds    `bun:"sms_delay"`        // how late a bank's SMS may come
+	AmountStep      money.Rial `bun:"amount_step"`      // between unique amounts
+	AmountDelta     money.Rial `bun:"amount_delta"`     // most that is added to a price
+	DepositPatience Seconds    `bun:"deposit_patience"` // how long a deposit may wait for a person
+	DisabledAt      *time.Time `bun:"disabled_at,scanonly"`
+	CreatedAt       time.Time  `bun:"created_at,scanonly"`
 }
 
 // Enabled says whether the merchant may take new money.
 func (m Merchant) Enabled() bool { return m.DisabledAt == nil }
 
 const merchantColumns = `m.id, m.public_id, m.uuid, m.display_name, m.biz_name, m.image_url, m.return_url,
-	extract(epoch FROM m.collect_window)::float8 AS collect_window, m.gateways, m.disabled_at, m.created_at`
+	extract(epoch FROM m.collect_window)::float8 AS collect_window, m.gateways,
+	extract(epoch FROM m.transfer_window)::float8 AS transfer_window, extract(epoch FROM m.sms_delay)::float8 AS sms_delay,
+	m.amount_step, m.amount_delta, extract(epoch FROM m.deposit_patience)::float8 AS deposit_patience, m.disabled_at, m.created_at`
 
 // PutMerchant creates a merchant or updates the one with the same public id.
 func (s *Store) PutMerchant(ctx context.Context, m Merchant) (Merchant, error) {
 	var out Merchant
-	err := s.one(ctx, "put merchant", &out, `
-		INSERT INTO merchants AS m (public_id, uuid, display_name, biz_name, image_url, return_url, collect_window, gateways)
-		VALUES (?, coalesce(nullif(?, '')::uuid, gen_random_uuid()), ?, ?, ?, ?, make_interval(secs => ?), ?)
-		ON CONFLICT (public_id) DO UPDATE SET
-			display_name = EXCLUDED.display_name, biz_name = EXCLUDED.biz_name, image_url = EXCLUDED.image_url,
-			return_url = EXCLUDED.return_url, collect_window = EXCLUDED.collect_window, gateways = EXCLUDED.gateways
-		RETURNING `+merchantColumns,
-		m.PublicID, m.UUID, m.DisplayName, m.BizName, m.ImageURL, m.ReturnURL, float64(m.CollectWindow), m.Gateways)
+	err := s.inTx(ctx, "put merchant", func(ctx context.Context, tx conn) error {
+		err := tx.one(ctx, "merchant", &out, `
+			INSERT INTO merchants AS m (public_id, uuid, display_name, biz_name, image_url, return_url, collect_window, gateways)
+			VALUES (?, coalesce(nullif(?, '')::uuid, gen_random_uuid()), ?, ?, ?, ?, make_interval(secs => ?), ?)
+			ON CONFLICT (public_id) DO UPDATE SET
+				display_name = EXCLUDED.display_name, biz_name = EXCLUDED.biz_name, image_url = EXCLUDED.image_url,
+				return_url = EXCLUDED.return_url, collect_window = EXCLUDED.collect_window, gateways = EXCLUDED.gateways
+			RETURNING `+merchantColumns,
+			m.PublicID, m.UUID, m.DisplayName, m.BizName, m.ImageURL, m.ReturnURL, float64(m.CollectWindow), m.Gateways)
+		if err != nil {
+			return err
+		}
+		return tx.one(ctx, "card-to-card settings", &out, `
+			UPDATE merchants m SET
+				transfer_window = CASE WHEN ?::float8 > 0 THEN make_interval(secs => ?) ELSE transfer_window END,
+				sms_delay = CASE WHEN ?::float8 > 0 THEN make_interval(secs => ?) ELSE sms_delay END,
+				amount_step = coalesce(nullif(?::bigint, 0), amount_step),
+				amount_delta = coalesce(nullif(?::bigint, 0), amount_delta),
+				deposit_patience = CASE WHEN ?::float8 > 0 THEN make_interval(secs => ?) ELSE deposit_patience END
+			WHERE id = ? RETURNING `+merchantColumns,
+			float64(m.TransferWindow), float64(m.TransferWindow), float64(m.SMSDelay), float64(m.SMSDelay),
+			m.AmountStep, m.AmountDelta, float64(m.DepositPatience), float64(m.DepositPatience), out.ID)
+	})
 	return out, err
 }
 

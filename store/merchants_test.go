@@ -19,12 +19,14 @@ func TestMerchants(t *testing.T) {
 	m, err := w.PutMerchant(t.Context(), in)
 	require.NoError(t, err)
 	in.ID, in.UUID, in.CreatedAt = m.ID, m.UUID, m.CreatedAt
+	in.TransferWindow, in.SMSDelay, in.AmountStep, in.AmountDelta, in.DepositPatience = 900, 3600, 10, 5000, 86400 // defaults
 	require.Equal(t, in, m)
 	require.NoError(t, uuid.Validate(m.UUID))
 	require.Equal(t, 90500*time.Millisecond, m.CollectWindow.Duration())
 
 	again := in
 	again.DisplayName, again.Gateways, again.UUID = "نانوایی نو", []string{"zibal"}, ""
+	again.TransferWindow, again.SMSDelay, again.AmountStep, again.AmountDelta = 60, 120, 1, 99
 	got, err := w.PutMerchant(t.Context(), again)
 	require.NoError(t, err)
 	again.UUID = in.UUID
@@ -140,7 +142,7 @@ func TestDestinationCards(t *testing.T) {
 	add := func(m store.Merchant, holder string) error {
 		sealed, err := v.Seal(m.ID, "6219860000000019")
 		require.NoError(t, err)
-		return w.AddDestinationCard(t.Context(), m.PublicID, sealed, "saman", holder)
+		return w.AddDestinationCard(t.Context(), m.ID, store.DestinationCard{Bank: "saman", Holder: holder, Card: sealed})
 	}
 	require.NoError(t, add(m, "sara"))
 	require.NoError(t, add(m, "sara n."))
@@ -159,7 +161,16 @@ func TestDestinationCards(t *testing.T) {
 	pan, err := v.Open(m.ID, vault.Sealed{ID: row.ID, KeyID: row.KeyID, Sealed: row.Sealed})
 	require.NoError(t, err, "what lies in the row can be opened")
 	require.EqualValues(t, "6219860000000019", string(pan))
-	sealed, err := v.Seal(m.ID, "6219860000000019")
+
+	cards, err := w.DestinationCards(t.Context(), m.ID)
 	require.NoError(t, err)
-	require.ErrorIs(t, w.AddDestinationCard(t.Context(), "nobody", sealed, "", ""), store.ErrNotFound)
+	require.Len(t, cards, 1)
+	pan, err = v.Open(m.ID, cards[0].Card)
+	require.NoError(t, err)
+	require.EqualValues(t, "6219860000000019", string(pan))
+	require.ErrorIs(t, w.DisableDestinationCard(t.Context(), other.ID, cards[0].ID), store.ErrNotFound, "another merchant's card")
+	require.NoError(t, w.DisableDestinationCard(t.Context(), m.ID, cards[0].ID))
+	cards, err = w.DestinationCards(t.Context(), m.ID)
+	require.NoError(t, err)
+	require.Empty(t, cards)
 }

@@ -97,6 +97,33 @@ func (v *Vault) Open(merchantID int64, s Sealed) (PAN, error) {
 	return PAN(plain), nil
 }
 
+// Text is an encrypted text: an SMS as it came in, the secret of a phone.
+type Text struct {
+	KeyID  string `bun:"key_id"`
+	Sealed []byte `bun:"sealed"`
+}
+
+// What texts are sealed for.
+const (
+	SMSText      = "sms"
+	DeviceSecret = "device secret"
+)
+
+// SealText encrypts a text for one merchant and one purpose.
+func (v *Vault) SealText(merchantID int64, purpose, text string) Text {
+	keyID, sealed := v.ring.Seal([]byte(text), fmt.Appendf(nil, "%d|%s", merchantID, purpose))
+	return Text{KeyID: keyID, Sealed: sealed}
+}
+
+// OpenText decrypts a text.
+func (v *Vault) OpenText(merchantID int64, purpose string, t Text) (string, error) {
+	plain, err := v.ring.Open(t.KeyID, t.Sealed, fmt.Appendf(nil, "%d|%s", merchantID, purpose))
+	if err != nil {
+		return "", fmt.Errorf("open %s: %w", purpose, err)
+	}
+	return string(plain), nil
+}
+
 // Hash finds equal cards without opening them.
 func (v *Vault) Hash(card PAN) []byte { return v.ring.Hash([]byte(card)) }
 

@@ -17,8 +17,9 @@ import (
 
 // Options of the workers of one process.
 type Options struct {
-	Payments *activities.Payments
-	Bank     *activities.Bank
+	Payments  *activities.Payments
+	Bank      *activities.Bank
+	Transfers *activities.Transfers
 	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
 	StoreCalls int
 }
@@ -69,6 +70,8 @@ type WorkflowRegistry interface {
 // RegisterWorkflows names every saga.
 func RegisterWorkflows(r WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: workflows.PaymentName})
+	r.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: workflows.TransferName})
+	r.RegisterWorkflowWithOptions(workflows.Deposit, workflow.RegisterOptions{Name: workflows.DepositName})
 }
 
 // ActivityRegistry is a worker or a test environment.
@@ -80,6 +83,7 @@ type ActivityRegistry interface {
 func RegisterActivities(r ActivityRegistry, opt Options) {
 	r.RegisterActivityWithOptions(opt.Payments, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Bank, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Transfers, activity.RegisterOptions{})
 }
 
 // Start begins polling.

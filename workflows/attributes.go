@@ -48,3 +48,45 @@ func (in PaymentInput) Options() client.StartWorkflowOptions {
 func (in PaymentInput) Summary() string {
 	return fmt.Sprintf("%s rial · %s · payment", in.Amount, in.Merchant)
 }
+
+// Options start a transfer's saga.
+func (in TransferInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        TransferID(in.TransferID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("transfer"),
+			SagaState.ValueSet(string(state.TransferPending)),
+			AmountRial.ValueSet(int64(in.Amount)),
+			DeadlineAt.ValueSet(in.ExpiresAt),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in TransferInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · transfer", in.Amount, in.Merchant)
+}
+
+// Options start a deposit's saga, which needs a person from its first moment.
+func (in DepositInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        DepositID(in.DepositID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("deposit"),
+			SagaState.ValueSet(string(state.DepositSuspense)),
+			Provider.ValueSet(in.Bank),
+			AmountRial.ValueSet(int64(in.Amount)),
+			DeadlineAt.ValueSet(in.ResolveBy),
+			NeedsAttention.ValueSet(true),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in DepositInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · deposit: %s", in.Amount, in.Merchant, in.Reason)
+}

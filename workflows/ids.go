@@ -2,13 +2,17 @@
 // are Postgres rows that it changes through activities.
 package workflows
 
+import "strconv"
+
 // MaxIDLength bounds workflow ids, here and in the server's configuration: PostgreSQL keeps 255
 // bytes, and ids of child runs need room.
 const MaxIDLength = 200
 
 // Registered names. They live in histories, so they never change; pinned by a test.
 const (
-	PaymentName = "payment.v1"
+	PaymentName  = "payment.v1"
+	TransferName = "transfer.v1"
+	DepositName  = "deposit.v1"
 )
 
 // Task queues.
@@ -19,3 +23,9 @@ const (
 
 // PaymentID is the workflow id of a payment's saga.
 func PaymentID(token string) string { return "payment/" + token }
+
+// TransferID is the workflow id of a transfer's saga.
+func TransferID(payID int64) string { return "transfer/" + strconv.FormatInt(payID, 10) }
+
+// DepositID is the workflow id of the saga of a deposit without an owner.
+func DepositID(id int64) string { return "deposit/" + strconv.FormatInt(id, 10) }

@@ -14,7 +14,12 @@ const (
 	CallbackSignal  = "callback"  // the payer's browser came back from a bank
 	CollectedSignal = "collected" // the merchant claimed the money
 	CancelledSignal = "cancelled" // the merchant declined
-	ResolvedSignal  = "resolved"  // a person ended an attempt
+	ResolvedSignal  = "resolved"  // a person ended an attempt, or a deposit
+
+	CardSetSignal    = "card_set"   // the payer named the card they pay from
+	PaidSignal       = "paid"       // a deposit pays the transfer
+	MismatchedSignal = "mismatched" // its deposit came from another card
+	VerifiedSignal   = "verified"   // the merchant checked
 )
 
 // InquireUpdate asks the saga to ask the bank now and answers the payment's state.
@@ -50,4 +55,52 @@ type Fact struct {
 type Resolved struct {
 	EventID   int64 `json:"event_id"`
 	AttemptID int64 `json:"attempt_id"`
+}
+
+// TransferInput starts a transfer's saga. The store writes it to the outbox.
+type TransferInput struct {
+	TransferID    int64      `json:"transfer_id"`
+	Merchant      string     `json:"merchant"` // public id
+	Amount        money.Rial `json:"amount"`
+	CardSet       bool       `json:"card_set"` // the payer's card was known from the start
+	CreatedAt     time.Time  `json:"created_at"`
+	ExpiresAt     time.Time  `json:"expires_at"`     // the payer's time ends
+	ReservedUntil time.Time  `json:"reserved_until"` // a late SMS can still pay it until then
+}
+
+// TransferResult is how a transfer ended.
+type TransferResult struct {
+	State state.Transfer `json:"state"` // verified, expired or mismatched
+}
+
+// Deposited is the payload of PaidSignal and MismatchedSignal.
+type Deposited struct {
+	EventID   int64 `json:"event_id"`
+	DepositID int64 `json:"deposit_id"`
+}
+
+// DepositInput starts the saga of a deposit without an owner. The store writes it to the outbox.
+type DepositInput struct {
+	DepositID int64      `json:"deposit_id"`
+	Merchant  string     `json:"merchant"` // public id
+	Amount    money.Rial `json:"amount"`
+	Bank      string     `json:"bank"`
+	Reason    string     `json:"reason"` // why nobody owns it
+	CreatedAt time.Time  `json:"created_at"`
+	ResolveBy time.Time  `json:"resolve_by"`
+}
+
+// DepositResolved is the payload of a deposit's ResolvedSignal: who decided what, and why.
+type DepositResolved struct {
+	State     state.Deposit `json:"state"` // assigned, refunded or ignored
+	PayID     int64         `json:"pay_id"`
+	By        string        `json:"by"`
+	Why       string        `json:"why"`
+	Reference string        `json:"reference"`
+}
+
+// DepositResult is how a deposit ended.
+type DepositResult struct {
+	State state.Deposit `json:"state"`
+	PayID int64         `json:"pay_id,omitempty"`
 }

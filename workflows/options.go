@@ -50,6 +50,8 @@ const (
 	AttentionSettlement = "settlement_not_confirmed"
 	AttentionRefund     = "refund_not_confirmed"
 	AttentionUnexpected = "unexpected_error"
+	AttentionUnchecked  = "paid_not_checked"
+	AttentionOverdue    = "deposit_overdue"
 )
 
 var (
@@ -61,6 +63,9 @@ var (
 
 // defaultPatience is how long a call may stay open before a person is called.
 const defaultPatience = 15 * time.Minute
+
+// checkPatience is how long a merchant may leave a paid transfer unchecked before a person is called.
+const checkPatience = 24 * time.Hour
 
 // retryRefused is the pause before a bank that said a final no to settlement or refund is asked
 // again: money is at stake, so the saga never gives up, and a person has been called.

@@ -226,17 +226,17 @@ func (r *rows) PaymentAttention(ctx context.Context, in activities.Attention) er
 
 // store runs one command. A planned failure comes after the write: the answer is lost, which is the
 // worst that a database connection can do.
-func (r *rows) store(ctx context.Context, activity string, attempt int64, write func() error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone(ctx) {
+func (w *world) store(ctx context.Context, activity string, attempt int64, write func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone(ctx) {
 		return errCrashed
 	}
 	err := write()
-	if lost := r.fault(activity, attempt); lost != nil {
+	if lost := w.fault(activity, attempt); lost != nil {
 		err = lost
 	}
-	return cmp.Or(r.step(), err)
+	return cmp.Or(w.step(), err)
 }
 
 // Below: what merchants and people do, each one transaction that also writes the outbox.
@@ -280,15 +280,19 @@ func (r *rows) resolve(id int64, as state.Attempt) {
 	a.move(as)
 }
 
-// The fake has exactly the real activities, with the same signatures.
+// The fakes have exactly the real activities, with the same signatures.
 func TestFakeActivitiesAreTheRealOnes(t *testing.T) {
-	real, fake := reflect.TypeFor[*activities.Payments](), reflect.TypeFor[*rows]()
-	require.Equal(t, real.NumMethod(), fake.NumMethod())
-	for i := range real.NumMethod() {
-		want := real.Method(i)
-		got, ok := fake.MethodByName(want.Name)
-		require.True(t, ok, want.Name)
-		require.Equal(t, signature(want.Type), signature(got.Type), want.Name)
+	for fake, real := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[*rows]():     reflect.TypeFor[*activities.Payments](),
+		reflect.TypeFor[*cardRows](): reflect.TypeFor[*activities.Transfers](),
+	} {
+		require.Equal(t, real.NumMethod(), fake.NumMethod())
+		for i := range real.NumMethod() {
+			want := real.Method(i)
+			got, ok := fake.MethodByName(want.Name)
+			require.True(t, ok, want.Name)
+			require.Equal(t, signature(want.Type), signature(got.Type), want.Name)
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ type world struct {
 	mu    sync.Mutex
 	env   *testsuite.TestWorkflowEnvironment // nil while no worker lives;
 	clock time.Time                          // then this is the time
+	plays cast
 	rows  *rows
 	bank  *bank
 
@@ -63,6 +64,14 @@ type world struct {
 	crashedOnce    bool
 }
 
+// cast is which saga a world plays, with what it touches.
+type cast struct {
+	name       string
+	saga       any
+	input      any
+	activities []any
+}
+
 type sent struct {
 	name    string
 	payload any
@@ -79,6 +88,10 @@ func newWorld(t tester) *world {
 	w := &world{t: t, plans: map[string][]error{}}
 	w.bank = &bank{world: w, charges: map[int64]*charge{}}
 	w.rows = &rows{world: w, state: state.PaymentPending, collectBy: born.Add(window)}
+	w.plays = cast{
+		workflows.PaymentName, mortal(w, workflows.Payment), w.input(),
+		[]any{w.rows, &activities.Bank{Gateways: gateways.Registry{"sandbox": w.bank}}},
+	}
 	return w
 }
 
@@ -95,7 +108,7 @@ func (w *world) now() time.Time {
 	return w.env.Now().UTC()
 }
 
-// note writes a line of the journal: minutes and seconds since the payment's creation, and what.
+// note writes a line of the journal: minutes and seconds since the creation, and what.
 func (w *world) note(format string, args ...any) {
 	since := w.now().Sub(born).Truncate(time.Second)
 	w.journal = append(w.journal, fmt.Sprintf("%02d:%02d ", int(since.Minutes()), int(since.Seconds())%60)+fmt.Sprintf(format, args...))
@@ -247,18 +260,30 @@ func (w *world) inquire() *answer {
 
 // Below: running the saga.
 
-// run carries the saga to its end and checks what must always hold.
+// run carries a payment's saga to its end and checks what must always hold.
 func (w *world) run() workflows.PaymentResult {
 	w.t.Helper()
-	w.execute(born)
-	require.False(w.t, w.crashed, "a planned crash needs runThroughCrashes")
+	w.live()
 	return w.finished()
 }
 
-// runThroughCrashes starts the saga again on the same rows whenever its worker has crashed. Nothing
+// live carries the saga to its end without a crash.
+func (w *world) live() {
+	w.t.Helper()
+	w.execute(born)
+	require.False(w.t, w.crashed, "a planned crash needs runThroughCrashes")
+}
+
+func (w *world) runThroughCrashes(pause time.Duration, crashes ...int) workflows.PaymentResult {
+	w.t.Helper()
+	w.liveThroughCrashes(pause, crashes...)
+	return w.finished()
+}
+
+// liveThroughCrashes starts the saga again on the same rows whenever its worker has crashed. Nothing
 // of the run before is remembered but its signals, so every step is taken again: harder than what a
 // real replay does, which remembers finished workflow tasks.
-func (w *world) runThroughCrashes(pause time.Duration, crashes ...int) workflows.PaymentResult {
+func (w *world) liveThroughCrashes(pause time.Duration, crashes ...int) {
 	w.t.Helper()
 	start := born
 	for _, steps := range append(crashes, 0) {
@@ -271,7 +296,6 @@ func (w *world) runThroughCrashes(pause time.Duration, crashes ...int) workflows
 		}
 		start = w.now().Add(pause)
 	}
-	return w.finished()
 }
 
 func (w *world) execute(start time.Time) {
@@ -281,9 +305,10 @@ func (w *world) execute(start time.Time) {
 	env.SetStartTime(start)
 	env.SetTestTimeout(20 * time.Second)
 	env.SetWorkflowRunTimeout(start.Sub(born) + 10*24*time.Hour) // a saga that goes in circles
-	env.RegisterWorkflowWithOptions(w.mortal, workflow.RegisterOptions{Name: workflows.PaymentName})
-	env.RegisterActivity(w.rows)
-	env.RegisterActivity(&activities.Bank{Gateways: gateways.Registry{"sandbox": w.bank}})
+	env.RegisterWorkflowWithOptions(w.plays.saga, workflow.RegisterOptions{Name: w.plays.name})
+	for _, a := range w.plays.activities {
+		env.RegisterActivity(a)
+	}
 	if w.watch != nil {
 		w.watch(env)
 	}
@@ -306,7 +331,7 @@ func (w *world) execute(start time.Time) {
 			}
 		}, born.Add(p.after).Sub(start))
 	}
-	env.ExecuteWorkflow(workflows.PaymentName, w.input())
+	env.ExecuteWorkflow(w.plays.name, w.plays.input)
 }
 
 // meanwhile lets happen what was planned for the time without a worker.
@@ -337,25 +362,34 @@ func (w *world) show(shown temporal.SearchAttributes) bool {
 	return true
 }
 
-// mortal is the saga on a worker that can crash.
-func (w *world) mortal(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		if workflow.Await(ctx, w.dead) == nil {
-			panic("crash")
-		}
-	})
-	return workflows.Payment(ctx, in)
+// mortal is a saga on a worker that can crash.
+func mortal[In, Out any](w *world, saga func(workflow.Context, In) (Out, error)) func(workflow.Context, In) (Out, error) {
+	return func(ctx workflow.Context, in In) (Out, error) {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if workflow.Await(ctx, w.dead) == nil {
+				panic("crash")
+			}
+		})
+		return saga(ctx, in)
+	}
 }
 
-// finished checks what holds for every ended saga: rows are terminal and agree with the saga's
+// completed reads the saga's result. A saga that has not ended, or has failed, is a bug.
+func (w *world) completed(result any) {
+	w.t.Helper()
+	require.True(w.t, w.env.IsWorkflowCompleted(), w.story())
+	require.NoError(w.t, w.env.GetWorkflowError(), w.story())
+	require.NoError(w.t, w.env.GetWorkflowResult(result))
+	require.False(w.t, w.flagged, "nobody is called any more\n%s", w.story())
+}
+
+// finished checks what holds for every ended saga of a payment: rows are terminal and agree with the saga's
 // result and with the bank's book, no money went both ways, and nobody is called any more.
 func (w *world) finished() workflows.PaymentResult {
 	w.t.Helper()
-	story := w.story()
-	require.True(w.t, w.env.IsWorkflowCompleted(), story)
-	require.NoError(w.t, w.env.GetWorkflowError(), story)
 	var result workflows.PaymentResult
-	require.NoError(w.t, w.env.GetWorkflowResult(&result))
+	w.completed(&result)
+	story := w.story()
 
 	require.True(w.t, state.Payments.Terminal(w.rows.state), "the payment is left %s\n%s", w.rows.state, story)
 	require.Equal(w.t, w.rows.state, result.State, "row and result\n%s", story)
@@ -363,7 +397,6 @@ func (w *world) finished() workflows.PaymentResult {
 	if !w.crashedOnce { // else the call may be left behind, and the ended row shows that nobody is needed
 		require.Empty(w.t, w.rows.attention, story)
 	}
-	require.False(w.t, w.flagged, story)
 	require.Empty(w.t, w.problems, story)
 	for _, a := range w.rows.attempts {
 		require.Contains(w.t, agrees[a.state], w.bank.charges[a.AttemptID].state, "attempt %d is %s\n%s", a.AttemptID, a.state, story)

@@ -15,13 +15,25 @@ var (
 	styleSheet []byte
 	//go:embed assets/pay.js
 	script []byte
+	//go:embed assets/transfer.css
+	transferStyle []byte
+	//go:embed assets/transfer.js
+	transferScript []byte
+	//go:embed assets/deposits.css
+	depositsStyle []byte
+	//go:embed assets/deposits.js
+	depositsScript []byte
 	//go:embed assets/icon.svg
 	icon []byte
 	//go:embed assets/vazirmatn.woff2
 	font []byte
 )
 
-const fontName = "vazirmatn.woff2"
+const (
+	fontName   = "vazirmatn.woff2"
+	cssType    = "text/css; charset=utf-8"
+	scriptType = "text/javascript; charset=utf-8"
+)
 
 type asset struct {
 	body        []byte
@@ -36,10 +48,14 @@ func loadAssets() map[string]asset {
 	// The style sheet names the font by the same address as the pages' preload.
 	css := bytes.ReplaceAll(styleSheet, []byte(fontName), []byte(fontName+"?v="+fontAsset.hash))
 	return map[string]asset{
-		"pay.css":  newAsset(css, "text/css; charset=utf-8"),
-		"pay.js":   newAsset(script, "text/javascript; charset=utf-8"),
-		"icon.svg": newAsset(icon, "image/svg+xml"),
-		fontName:   fontAsset,
+		"pay.css":      newAsset(css, cssType),
+		"pay.js":       newAsset(script, scriptType),
+		"transfer.css": newAsset(transferStyle, cssType),
+		"transfer.js":  newAsset(transferScript, scriptType),
+		"deposits.css": newAsset(depositsStyle, cssType),
+		"deposits.js":  newAsset(depositsScript, scriptType),
+		"icon.svg":     newAsset(icon, "image/svg+xml"),
+		fontName:       fontAsset,
 	}
 }
 

@@ -66,12 +66,18 @@ func one(t *testing.T, elements []element, key, value string) element {
 // Links and forms may lead to the addresses in allowed.
 func requireStrict(t *testing.T, elements []element, allowed ...string) {
 	t.Helper()
+	requireStrictWith(t, "pay.js", elements, allowed...)
+}
+
+// requireStrictWith is requireStrict for a page whose one script is another asset.
+func requireStrictWith(t *testing.T, script string, elements []element, allowed ...string) {
+	t.Helper()
 	scripts := 0
 	for _, e := range elements {
 		require.NotContains(t, []string{"style", "base", "iframe", "object", "embed", "frame"}, e.tag)
 		if e.tag == "script" {
 			scripts++
-			require.Equal(t, assetURL("pay.js"), e.attrs["src"])
+			require.Equal(t, assetURL(script), e.attrs["src"])
 			require.Empty(t, strings.TrimSpace(e.text))
 		}
 		for key, value := range e.attrs {
@@ -95,35 +101,41 @@ func TestEveryPageIsStrictPersianAndWhole(t *testing.T) {
 			elements, text := read(t, page)
 			requireStrict(t, elements, "https://shop.example/back?order=7&ok=1", "https://bank.example/pay")
 
-			require.True(t, strings.HasPrefix(page, "<!doctype html>"))
-			require.True(t, strings.HasSuffix(strings.TrimSpace(page), "</html>"))
 			require.Equal(t, map[string]string{"lang": "fa", "dir": "rtl"}, elements[0].attrs)
-			require.NotContains(t, text, "%!")
+			requireWhole(t, page)
 			require.Equal(t, "polite", one(t, elements, "id", "announce").attrs["aria-live"])
-
-			ids := map[string]bool{}
-			headings := 0
-			for _, e := range elements {
-				if id := e.attrs["id"]; id != "" {
-					require.False(t, ids[id], "id %s twice", id)
-					ids[id] = true
-				}
-				if e.tag == "h1" {
-					headings++
-				}
-				if e.tag == "img" {
-					require.Contains(t, e.attrs, "alt")
-				}
-			}
-			require.Equal(t, 1, headings)
-			for _, e := range elements {
-				for _, key := range []string{"for", "aria-describedby"} {
-					for _, id := range strings.Fields(e.attrs[key]) {
-						require.True(t, ids[id], "%s=%q leads nowhere", key, id)
-					}
-				}
-			}
+			require.NotContains(t, text, "%!")
 		})
+	}
+}
+
+// requireWhole holds a page to what any page needs: both ends, one heading, ids that are unique and found.
+func requireWhole(t *testing.T, page string) {
+	t.Helper()
+	elements, _ := read(t, page)
+	require.True(t, strings.HasPrefix(page, "<!doctype html>"))
+	require.True(t, strings.HasSuffix(strings.TrimSpace(page), "</html>"))
+	ids := map[string]bool{}
+	headings := 0
+	for _, e := range elements {
+		if id := e.attrs["id"]; id != "" {
+			require.False(t, ids[id], "id %s twice", id)
+			ids[id] = true
+		}
+		if e.tag == "h1" {
+			headings++
+		}
+		if e.tag == "img" {
+			require.Contains(t, e.attrs, "alt")
+		}
+	}
+	require.Equal(t, 1, headings)
+	for _, e := range elements {
+		for _, key := range []string{"for", "aria-describedby"} {
+			for _, id := range strings.Fields(e.attrs[key]) {
+				require.True(t, ids[id], "%s=%q leads nowhere", key, id)
+			}
+		}
 	}
 }
 
@@ -317,7 +329,7 @@ func TestHostileTextStaysText(t *testing.T) {
 
 func TestAssets(t *testing.T) {
 	names := slices.Sorted(maps.Keys(assets))
-	require.Equal(t, []string{"icon.svg", "pay.css", "pay.js", "vazirmatn.woff2"}, names)
+	require.Equal(t, []string{"deposits.css", "deposits.js", "icon.svg", "pay.css", "pay.js", "transfer.css", "transfer.js", "vazirmatn.woff2"}, names)
 	for _, name := range names {
 		body, contentType, ok := Asset(name)
 		require.True(t, ok)
@@ -337,8 +349,12 @@ func TestAssets(t *testing.T) {
 	urls := regexp.MustCompile(`url\(([^)]*)\)`).FindAllStringSubmatch(string(css), -1)
 	require.Len(t, urls, 1)
 	require.Equal(t, `"`+strings.TrimPrefix(assetURL(fontName), "/pay/assets/")+`"`, urls[0][1])
-	for _, body := range [][]byte{css, js} {
-		require.NotRegexp(t, `https?:|//[a-z]|@import|innerHTML|eval\(|\.style\b`, strings.ReplaceAll(string(body), "// ", ""))
+	for name, a := range assets {
+		if name == "icon.svg" || name == fontName {
+			continue
+		}
+		body := a.body
+		require.NotRegexp(t, `https?:|//[a-z]|@import|innerHTML|outerHTML|insertAdjacent|eval\(|\.style\b`, strings.ReplaceAll(string(body), "// ", ""), name)
 	}
 }
 

@@ -3,6 +3,7 @@ package pages
 import (
 	"bytes"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -112,7 +113,10 @@ func TestPreview(t *testing.T) {
 		t.Skip("PAGES_PREVIEW is not set")
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "pay", "assets"), 0o755))
-	for name, v := range samples() {
+	views := samples()
+	maps.Copy(views, transferSamples())
+	views["deposits"] = Deposits{}
+	for name, v := range views {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), []byte(draw(t, v)), 0o644))
 	}
 	for name, a := range assets {

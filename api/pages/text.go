@@ -19,6 +19,7 @@ var helpers = template.FuncMap{
 	"date":     dateAndClock,
 	"digits":   money.PersianDigits,
 	"fa":       func(n int) string { return money.PersianDigits(strconv.Itoa(n)) },
+	"groups":   groups,
 	"image":    safeImage,
 	"initial":  initial,
 	"mobile":   maskMobile,
@@ -79,8 +80,13 @@ func maskCard(card string) string {
 	for i := 6; len(signs) >= 12 && i < len(signs)-4; i++ {
 		signs[i] = '*'
 	}
+	return groups(string(signs))
+}
+
+// groups shows a card number in fours: ۶۰۳۷ ۹۹۱۲ ۳۴۵۶ ۷۸۹۳.
+func groups(card string) string {
 	var out strings.Builder
-	for i, c := range signs {
+	for i, c := range []rune(card) {
 		if i > 0 && i%4 == 0 {
 			out.WriteByte(' ')
 		}

@@ -1,0 +1,70 @@
+package banksms
+
+import (
+	"regexp"
+	"strings"
+)
+
+// heads are how banks name themselves in their messages, in normalised letters. Old telephones turn پ into ی and
+// گ into ک; the space after «بانک» is sometimes missing. A short name is an ordinary word too, so it counts only on a
+// line of its own.
+var heads = []struct {
+	bank        Bank
+	name, short string // regexps
+}{
+	{Melli, `بانک ?ملی(?: ?ایران)?`, `ملی`},
+	{Mellat, `بانک ?ملت`, `ملت`},
+	{Tejarat, `بانک ?تجارت`, `تجارت`},
+	{Saderat, `بانک ?صادرات(?: ?ایران)?`, `صادرات`},
+	{Parsian, `[پی]ارسیان ?بانک ?ایرانیان|بانک ?[پی]ارسیان`, `[پی]ارسیان`},
+	{Blu, `بلو ?بانک|بانک ?بلو`, `بلو`},
+	{Saman, `بانک ?سامان`, `سامان`},
+	{Pasargad, `بانک ?[پی]اسار[گک]اد`, `[پی]اسار[گک]اد`},
+	{Resalat, `بانک ?(?:قرض ?الحسنه ?)?رسالت|قرض ?الحسنه ?رسالت`, `رسالت`},
+	{Refah, `بانک ?رفاه(?: ?کار[گک]ران)?`, `رفاه`},
+	{Sepah, `بانک ?س[پی]ه`, `س[پی]ه`},
+	{Keshavarzi, `بانک ?کشاورزی|(?i:bki\.? ?ir)`, `کشاورزی`},
+	{Maskan, `بانک ?مسکن`, `مسکن`},
+	{Shahr, `بانک ?شهر`, `شهر`},
+	{Gardeshgari, `بانک ?[گک]ردش ?[گک]ری`, `[گک]ردش ?[گک]ری`},
+	{MehrIran, `(?:بانک ?)?قرض ?الحسنه ?مهر ?ایران|بانک ?مهر ?ایران`, `مهر ?ایران`},
+	{PostBank, `[پی]ست ?بانک(?: ?ایران)?`, `[پی]ست ?بانک`},
+	{Khavarmianeh, `بانک ?خاور ?میانه|بانکینو`, `خاور ?میانه`},
+	{EghtesadNovin, `بانک ?اقتصاد ?نوین|مرکز ?اوای ?نوین`, `اقتصاد ?نوین`},
+	{Ayandeh, `بانک ?اینده`, `اینده`},
+	{IranZamin, `بانک ?ایران ?زمین`, `ایران ?زمین`},
+	{Sina, `بانک ?سینا`, `سینا`},
+	{Karafarin, `بانک ?کارافرین`, `کارافرین`},
+	{Day, `بانک ?دی`, `دی`},
+}
+
+// anyHead finds any of them; its groups are the heads in order, a group for the name and one for the short name.
+var anyHead = func() *regexp.Regexp {
+	var names, short []string
+	for _, h := range heads {
+		names = append(names, `(`+h.name+`)`)
+		short = append(short, `(`+h.short+`)`)
+	}
+	return regexp.MustCompile(`(?m)(?:^|\P{L})(?:` + strings.Join(names, `|`) + `)(?:\P{L}|$)|^\*? ?(?:` + strings.Join(short, `|`) + `) ?\*?:?$`)
+}()
+
+// bankIn is the bank that a normalised text names first.
+func bankIn(normal string) (Bank, bool) {
+	at := anyHead.FindStringSubmatchIndex(normal)
+	for group := 1; 2*group < len(at); group++ {
+		if at[2*group] >= 0 {
+			return heads[(group-1)%len(heads)].bank, true
+		}
+	}
+	return "", false
+}
+
+// headOf is the part of a template that names the bank.
+func headOf(b Bank) string {
+	for _, h := range heads {
+		if h.bank == b {
+			return `\*?~(?:` + h.name + `|` + h.short + `)~\*?~:?`
+		}
+	}
+	return `\*?~بانک~\*?`
+}
