@@ -59,8 +59,8 @@ else
 endif
 
 .PHONY: record
-record: needs devstack build ## renew workflows/testdata/histories from a real server
-	@go run ./record
+record: needs devstack build ## renew workflows/testdata/histories from a real server; ONLY=transfer- those whose names begin so
+	@go run ./record -only '$(ONLY)'
 
 .PHONY: bench
 bench: needs devstack build ## speed beside bare Temporal, as a table of ratios; BENCH=-quick for shorter rounds

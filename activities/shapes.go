@@ -17,4 +17,8 @@ type (
 	Aftermath = store.Aftermath
 	// TransferDeadline is where a transfer stands after its deadlines were looked at.
 	TransferDeadline = store.TransferDeadline
+	// TopUpWord is what a reseller said of a top-up.
+	TopUpWord = store.TopUpWord
+	// CatalogueChange is what a refresh did to one product.
+	CatalogueChange = store.CatalogueChange
 )

@@ -28,6 +28,9 @@ type Sagas interface {
 	PaymentLink(token string) string
 	TransferLink(payID int64) string
 	DepositLink(id int64) string
+	// AwaitTopUp waits until a top-up's saga has ended.
+	AwaitTopUp(ctx context.Context, id int64) error
+	TopUpLink(id int64) string
 }
 
 // Deps are what the API works with.
@@ -48,6 +51,7 @@ type Deps struct {
 	RatePerSecond  float64
 	RateBurst      int
 	ListPerMinute  int
+	TopUpWait      time.Duration // how long a caller waits for the reseller's word; 0 = 20 s
 }
 
 const (
@@ -66,6 +70,9 @@ type API struct {
 
 // New builds the application with every route.
 func New(deps Deps) *API {
+	if deps.TopUpWait == 0 {
+		deps.TopUpWait = defaultTopUpWait
+	}
 	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute)}
 	a.app = fiber.New(fiber.Config{
 		AppName:                 "paysaga",
@@ -86,6 +93,7 @@ func New(deps Deps) *API {
 	a.opsRoutes()
 	a.payRoutes()
 	a.paymentRoutes()
+	a.topUpRoutes()
 	a.cardRoutes()
 	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
 	return a
@@ -120,6 +128,11 @@ func (a *API) noRoute(c *fiber.Ctx) error {
 	allowed := a.allowedMethods(c)
 	if len(allowed) == 0 {
 		return fiber.ErrNotFound
+	}
+	if isCardEndpoint(c.Path()) { // this contract looks at the token before the method
+		if _, err := a.cardKey(c); err != nil {
+			return err
+		}
 	}
 	for _, m := range allowed {
 		c.Append(fiber.HeaderAllow, m)

@@ -43,11 +43,16 @@ func invalid(field, code, message string) *problem {
 func asProblem(err error) *problem {
 	var known *problem
 	var framework *fiber.Error
+	var fields fieldErrors
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, auth.ErrUnauthorized):
 		return &problem{status: http.StatusUnauthorized, code: "unauthorized", message: "Missing or wrong Authorization"}
+	case errors.As(err, &fields):
+		return &problem{status: http.StatusUnprocessableEntity, code: "invalid", message: fields.Error()}
+	case errors.Is(err, store.ErrNoProduct):
+		return &problem{status: http.StatusNotFound, code: "not_found", message: "No such product"}
 	case errors.Is(err, store.ErrNotFound):
 		return &problem{status: http.StatusNotFound, code: "not_found", message: "No such payment"}
 	case errors.Is(err, store.ErrKeyReused):
@@ -93,11 +98,14 @@ func (a *API) answerError(c *fiber.Ctx, err error) error {
 	if p.retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, fmt.Sprint(max(1, int(p.retry.Round(time.Second).Seconds()))))
 	}
-	if p.status == http.StatusUnauthorized {
+	if p.status == http.StatusUnauthorized && !isCardEndpoint(c.Path()) {
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
 	if strings.HasPrefix(c.Path(), "/pay/") {
 		return a.payProblem(c, p)
+	}
+	if speaksTopUp(c.Path()) {
+		return topUpDialect(c, err, p)
 	}
 	if speaksCards(c.Path()) {
 		return cardProblem(c, err, p)

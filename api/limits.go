@@ -11,20 +11,22 @@ import (
 
 // limits are token buckets per credential and per address, in this process.
 type limits struct {
-	calls rateSet[int64]  // by API key
-	lists rateSet[int64]  // the payments list, by API key
-	wrong rateSet[string] // wrong credentials, by address
-	miss  rateSet[string] // unknown pay links, by address
-	pay   rateSet[string] // attempts opened, by payment
+	calls  rateSet[int64]  // by API key
+	phones rateSet[string] // the same, by forwarding device
+	lists  rateSet[int64]  // the payments list, by API key
+	wrong  rateSet[string] // wrong credentials, by address
+	miss   rateSet[string] // unknown pay links, by address
+	pay    rateSet[string] // attempts opened, by payment
 }
 
 func newLimits(perSecond float64, burst, listsPerMinute int) *limits {
 	return &limits{
-		calls: newRateSet[int64](rate.Limit(perSecond), burst),
-		lists: newRateSet[int64](rate.Limit(float64(listsPerMinute)/60), listsPerMinute),
-		wrong: newRateSet[string](rate.Every(2*time.Second), 30),
-		miss:  newRateSet[string](rate.Every(3*time.Second), 30),
-		pay:   newRateSet[string](rate.Every(2*time.Second), 5),
+		calls:  newRateSet[int64](rate.Limit(perSecond), burst),
+		phones: newRateSet[string](rate.Limit(perSecond), burst),
+		lists:  newRateSet[int64](rate.Limit(float64(listsPerMinute)/60), listsPerMinute),
+		wrong:  newRateSet[string](rate.Every(2*time.Second), 30),
+		miss:   newRateSet[string](rate.Every(3*time.Second), 30),
+		pay:    newRateSet[string](rate.Every(2*time.Second), 5),
 	}
 }
 

@@ -30,6 +30,8 @@ const (
 	signatureLife = 15 * time.Minute
 )
 
+var deviceID = regexp.MustCompile(`^[a-z0-9]{6,40}$`)
+
 // phone is who forwards: a device, or whoever holds a key.
 type phone struct {
 	merchant store.Merchant
@@ -41,17 +43,12 @@ func (a *API) authenticatePhone(c *fiber.Ctx) error {
 	if device := cmp.Or(c.Get("X-Device"), c.Query("device")); device != "" {
 		return a.authenticateDevice(c, device)
 	}
-	ctx, cancel := requestContext(c)
-	defer cancel()
-	p, err := a.Auth.Key(ctx, c.Get("token"))
-	if errors.Is(err, auth.ErrUnauthorized) || err == nil && !p.Has(auth.ScopeSMS) && !p.Has(auth.ScopeMerchant) {
-		return cmp.Or(a.limits.wrong.take(clientIP(c)), error(auth.ErrUnauthorized))
-	}
+	p, err := a.cardKey(c)
 	if err != nil {
 		return err
 	}
-	if err := a.limits.calls.take(p.KeyID); err != nil {
-		return err
+	if !p.Has(auth.ScopeSMS) && !p.Has(auth.ScopeMerchant) {
+		return auth.ErrUnauthorized
 	}
 	c.Locals(phoneKey, phone{merchant: p.Merchant, source: "key/" + strconv.FormatInt(p.KeyID, 10)})
 	return c.Next()
@@ -61,6 +58,9 @@ func (a *API) authenticateDevice(c *fiber.Ctx, id string) error {
 	wrong := func() error { return cmp.Or(a.limits.wrong.take(clientIP(c)), error(auth.ErrUnauthorized)) }
 	ctx, cancel := requestContext(c)
 	defer cancel()
+	if !deviceID.MatchString(id) {
+		return wrong()
+	}
 	d, err := a.Store.Device(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return wrong()
@@ -76,6 +76,9 @@ func (a *API) authenticateDevice(c *fiber.Ctx, id string) error {
 	if err != nil {
 		a.Log.Warn("signature of a phone refused", "device", d.ID, "error", err, "request_id", requestID(c))
 		return wrong()
+	}
+	if err := a.limits.phones.take(d.ID); err != nil {
+		return err
 	}
 	c.Locals(phoneKey, phone{merchant: d.Merchant, source: "device/" + d.ID})
 	return c.Next()
@@ -94,10 +97,17 @@ func (a *API) receiveSMS(c *fiber.Ctx) error {
 		CardAnswer: contracts.CardAnswer{Status: true, Code: http.StatusOK, Msg: "پیامک دریافت شد."},
 		Messages:   make([]contracts.CardSMSResult, len(messages)),
 	}
+	invalid := 0
 	for i, m := range messages {
 		if out.Messages[i], err = a.takeSMS(ctx, from, m); err != nil {
 			return err // the phone sends all again; what is here already is recognised
 		}
+		if m.Problem != "" {
+			invalid++
+		}
+	}
+	if invalid > 0 && invalid == len(messages) { // so that an app's test button shows a wrong template
+		return &problem{status: http.StatusUnprocessableEntity, code: "sms", message: messages[0].Problem}
 	}
 	return c.JSON(out)
 }
@@ -107,8 +117,8 @@ func (a *API) takeSMS(ctx context.Context, from phone, m forwarders.Message) (co
 	if m.Problem != "" {
 		return contracts.CardSMSResult{Result: "invalid", Msg: m.Problem}, nil
 	}
-	if m.ReceivedAt.IsZero() {
-		m.ReceivedAt = time.Now()
+	if now := time.Now(); m.ReceivedAt.IsZero() || m.ReceivedAt.After(now) {
+		m.ReceivedAt = now
 	}
 	read := banksms.Parse(m.Sender, m.Text, m.ReceivedAt)
 	if read.Secret {
@@ -136,19 +146,19 @@ func (a *API) takeSMS(ctx context.Context, from phone, m forwarders.Message) (co
 
 // smsOf is a message as it is stored: its text encrypted, its figures in the open.
 func (a *API) smsOf(from phone, m forwarders.Message, read banksms.Reading) (store.SMS, error) {
+	if m.Sender == "" && read.Settles { // the sender is the gate
+		read.Settles, read.Reason = false, banksms.ReasonSender
+	}
 	in := store.SMS{
 		Merchant: from.merchant, Source: from.source, MessageID: m.MessageID, Content: contentOf(m, read),
 		Sender: maskCards(m.Sender), Text: a.Vault.SealText(from.merchant.ID, vault.SMSText, m.Text),
 		Bank: string(read.Bank), Kind: string(read.Type), Reason: read.Reason, ReceivedAt: m.ReceivedAt,
 	}
-	if m.Sender == "" && read.Settles { // the sender is the gate
-		read.Settles, in.Reason = false, banksms.ReasonSender
-	}
 	if read.Type != banksms.Deposit || read.Amount <= 0 {
 		return in, nil
 	}
 	seen := &store.SeenDeposit{
-		Account: maskCards(read.Account), Amount: read.Amount, Balance: read.Balance, Settles: read.Settles, PayerMask: read.PayerCard,
+		Account: shownAccount(read.Account), Amount: read.Amount, Balance: read.Balance, Settles: read.Settles, PayerMask: shownCard(read.PayerCard),
 	}
 	seen.From, seen.To = windowOf(read, m.ReceivedAt, from.merchant.SMSDelay.Duration())
 	if card, err := vault.ParsePAN(read.PayerCard); err == nil {
@@ -156,7 +166,7 @@ func (a *API) smsOf(from phone, m forwarders.Message, read banksms.Reading) (sto
 		if err != nil {
 			return in, err
 		}
-		seen.PayerCard, seen.PayerMask = &sealed, card.String()
+		seen.PayerCard = &sealed
 	}
 	in.Deposit = seen
 	return in, nil
@@ -175,7 +185,7 @@ func windowOf(read banksms.Reading, received time.Time, delay time.Duration) (fr
 }
 
 // contentOf is what makes two messages the same: a deposit or withdrawal by account, amount, printed time
-// and balance, anything else by its text. A bank that prints neither time nor balance says the same of two
+// and balance, anything else by its text. What may not settle is never the same as what may. A bank that prints neither time nor balance says the same of two
 // deposits; then the moment of receipt tells them apart.
 func contentOf(m forwarders.Message, read banksms.Reading) [32]byte {
 	if read.Type == banksms.Other || read.Amount == 0 {
@@ -194,23 +204,21 @@ func contentOf(m forwarders.Message, read banksms.Reading) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%s\x00%s\x00%s", read.Type, read.Bank, read.Account, read.Amount, balance, at, read.Reason))
 }
 
-// wholeCard finds a card number in a text, however it is grouped.
-var wholeCard = regexp.MustCompile(`\d(?:[ \-_.*]{0,2}\d){15,18}`)
+// shownCard masks a payer's card, also one with a wrong check digit: what banks print need not be right.
+func shownCard(printed string) string {
+	if len(printed) == 16 {
+		return vault.PAN(printed).String()
+	}
+	return printed
+}
 
-// maskCards hides the middle of card numbers in a text that is shown or stored in the open.
-func maskCards(text string) string {
-	return wholeCard.ReplaceAllStringFunc(text, func(found string) string {
-		digits := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, found)
-		if _, err := vault.ParsePAN(digits); err != nil {
-			return found
-		}
-		return digits[:6] + "******" + digits[12:]
-	})
+// shownAccount is an account as it is stored. Of a whole card of ours the end is kept, which tells it as well.
+func shownAccount(printed string) string {
+	card, err := vault.ParsePAN(printed)
+	if err != nil {
+		return printed
+	}
+	return strings.Repeat("*", 12) + card.Last4()
 }
 
 func (a *API) listUnread(c *fiber.Ctx) error {

@@ -138,7 +138,7 @@ func (a *API) readCallback(f fields) (string, error) {
 		return "", codeOr(err, codeBadCallback)
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && !(u.Scheme == "http" && a.Dev)) {
+	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "https" && !(u.Scheme == "http" && a.Dev)) {
 		return "", codeBadCallback
 	}
 	return text, nil

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,12 +46,16 @@ type world struct {
 	bank  *httptest.Server
 	log   *logBook
 	spec  *spec
+	vault *vault.Vault
+	count *atomic.Int64 // for what must differ: invoice numbers
+	token string        // of card-to-card calls; empty is "test"
 }
 
 // sagas stands for Temporal.
 type sagas struct {
 	inquire func(ctx context.Context, token string) (state.Payment, error)
 	asked   int
+	topUp   func(ctx context.Context, id int64) error
 }
 
 func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment, error) {
@@ -62,8 +67,20 @@ func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment
 }
 
 func (s *sagas) PaymentLink(token string) string { return "http://ui.example/payment/" + token }
-func (s *sagas) TransferLink(payID int64) string { return fmt.Sprintf("http://ui.example/transfer/%d", payID) }
-func (s *sagas) DepositLink(id int64) string     { return fmt.Sprintf("http://ui.example/deposit/%d", id) }
+func (s *sagas) TransferLink(payID int64) string {
+	return fmt.Sprintf("http://ui.example/transfer/%d", payID)
+}
+func (s *sagas) DepositLink(id int64) string { return fmt.Sprintf("http://ui.example/deposit/%d", id) }
+
+func (s *sagas) TopUpLink(id int64) string { return fmt.Sprintf("http://ui.example/topup/%d", id) }
+
+func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
+	if s.topUp == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.topUp(ctx, id)
+}
 
 type logBook struct {
 	mu sync.Mutex
@@ -75,7 +92,7 @@ func (l *logBook) String() string              { l.mu.Lock(); defer l.mu.Unlock(
 
 func newWorld(t *testing.T, change ...func(*api.Deps)) *world {
 	t.Helper()
-	w := &world{T: t, sagas: &sagas{}, log: &logBook{}, spec: loadedSpec(t)}
+	w := &world{T: t, sagas: &sagas{}, log: &logBook{}, spec: loadedSpec(t), count: &atomic.Int64{}}
 	ctx := t.Context()
 	w.url = server.URL(t)
 	var err error
@@ -86,6 +103,7 @@ func newWorld(t *testing.T, change ...func(*api.Deps)) *world {
 	v, err := vault.New("dev:cGF5c2FnYS1kZXZlbG9wbWVudC12YXVsdC1rZXktMSE=")
 	require.NoError(t, err)
 	require.NoError(t, fixtures.Load(ctx, w.store, v, true))
+	w.vault = v
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -125,7 +143,11 @@ func (w *world) openBank() {
 	w.Helper()
 	w.bank = httptest.NewUnstartedServer(nil)
 	address := "http://" + w.bank.Listener.Addr().String()
-	s, err := sandbox.New(sandbox.Config{Book: filepath.Join(w.TempDir(), "book.jsonl"), PublicURL: address, APIURL: w.base})
+	var lines []sandbox.Phone
+	for _, p := range fixtures.Phones() {
+		lines = append(lines, sandbox.Phone(p))
+	}
+	s, err := sandbox.New(sandbox.Config{Book: filepath.Join(w.TempDir(), "book.jsonl"), PublicURL: address, APIURL: w.base, Phones: lines})
 	require.NoError(w, err)
 	w.bank.Config.Handler = s
 	w.bank.Start()
@@ -275,7 +297,7 @@ func (w *world) okEmpty(a answer) {
 func (w *world) facts() string {
 	w.Helper()
 	var out strings.Builder
-	for _, table := range []string{"payments", "attempts", "payment_events", "outbox", "ledger_transfers", "idempotency_keys", "merchants"} {
+	for _, table := range []string{"payments", "attempts", "payment_events", "transfers", "transfer_events", "sms", "deposits", "card_vault", "outbox", "ledger_transfers", "idempotency_keys", "merchants"} {
 		var rows string
 		err := w.db.NewRaw(`SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM ? t`, bun.Ident(table)).Scan(w.Context(), &rows)
 		require.NoError(w, err)

@@ -9,6 +9,9 @@ import (
 
 var tehran = loadTehran()
 
+// months are the names of the Solar Hijri months, in normalised letters.
+var months = []string{"فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "ابان", "اذر", "دی", "بهمن", "اسفند"}
+
 func loadTehran() *time.Location {
 	zone, err := time.LoadLocation("Asia/Tehran")
 	if err != nil {
@@ -89,6 +92,12 @@ func readClock(text string) (hour, minute, second int, ok bool) {
 // readDate gives the readings of a date, the likeliest first. Known forms: 1405/5/15, 05/06/28, 5/8, and without
 // marks 14050515, 050627, 0515. One bank was seen to print 06/27/05, month first.
 func readDate(text string) []day {
+	for i, name := range months { // 5 ابان 1405
+		if before, after, ok := strings.Cut(text, " "+name+" "); ok {
+			text = before + "/" + strconv.Itoa(i+1) + "/" + after
+			break
+		}
+	}
 	var n []int
 	parts := strings.FieldsFunc(text, func(c rune) bool { return c < '0' || c > '9' })
 	if len(parts) == 1 {

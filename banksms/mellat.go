@@ -2,8 +2,8 @@ package banksms
 
 import "slices"
 
-// mellatShape is an account and then a word, each glued to its figure.
-const mellatShape = `^(?:ملت\n)?حساب ?\d{7,12}\s+\p{L}[^\d:+-]*[\d,.]+\s|^واریز[^\n:]*\nحساب\d{7,12}\n`
+// mellatShape is an account glued to its label, and then an amount without a sign.
+const mellatShape = `^(?:ملت\n)?حساب ?\d{7,12}\s+\p{L}[^\d+-]*[\d,.]+ ?(?:ریال)?\s|^واریز[^\n:]*\nحساب\d{7,12}\n`
 
 // Mellat glues labels and figures: «حساب1848394556» «واریز31,500,000». Its layout of 1399 is a voucher.
 var mellat = slices.Concat(

@@ -99,7 +99,6 @@ func (r *Reading) read(c captures, received time.Time) {
 	if r.Amount, ok = figure(c.last("amount"), c.last("unit")); !ok {
 		r.Amount = 0
 	}
-	r.readAccount(c, words)
 	if balance, ok := figure(c.last("balance"), c.last("balunit")); ok {
 		if c.last("balsign") == "-" {
 			balance = -balance
@@ -108,12 +107,14 @@ func (r *Reading) read(c captures, received time.Time) {
 	}
 	r.At, r.HasDate, r.HasTime = instant(c.last("date"), c.last("time"), received)
 	r.decide(directionOf(c), words)
+	r.readAccount(c, words)
 	if r.Type == Deposit {
-		r.PayerCard = payerCard(words)
+		r.readPayer(c, words)
 	}
 }
 
-// readAccount takes the printed account. One that is masked throughout says less than the tail of our card.
+// readAccount takes the printed account. One that is masked throughout says less than the tail of our card. What money
+// left «from» is ours only when it left.
 func (r *Reading) readAccount(c captures, words string) {
 	r.Account = c.last("account")
 	if strings.ContainsAny(r.Account, "0123456789") {
@@ -121,7 +122,18 @@ func (r *Reading) readAccount(c captures, words string) {
 	}
 	if m := ourCard.FindStringSubmatch(words); m != nil {
 		r.Account = m[1]
+	} else if from := c.last("from"); r.Account == "" && from != "" && r.Type == Withdraw {
+		r.Account = cardAsPrinted(from)
 	}
+}
+
+// readPayer takes the card the money came from.
+func (r *Reading) readPayer(c captures, words string) {
+	if card := c.last("payer") + c.last("from"); card != "" {
+		r.PayerCard = cardAsPrinted(card)
+		return
+	}
+	r.PayerCard = payerCard(words)
 }
 
 // decide sets the type and the reason that the text itself gives.
@@ -142,22 +154,4 @@ func (r *Reading) decide(d direction, words string) {
 	}
 }
 
-const cardNumber = `(\d{4}[ -]?\d{2}[\d*Xx]{2}[ -]?[\d*Xx]{4}[ -]?\d{4}|\d{4,6}[*Xx-]+\d{4}|\d{16}|[*Xx]*\d{4})`
-
-var (
-	ourCard   = regexp.MustCompile(`با ?کارت(?: شماره)? ?:? ?[*Xx]*(\d{4})(?:\D|$)`)
-	fromCard  = regexp.MustCompile(`(?:از(?: شماره)? ?کارت(?: شماره)?|(?:شماره )?کارت ?(?:مبدا|واریز ?کننده|فرستنده|پرداخت ?کننده)) ?:? ?` + cardNumber + `(?:[^\d*Xx]|$)`)
-	cardMarks = strings.NewReplacer(" ", "", "-", "")
-)
-
-// payerCard finds the card that a credit came from.
-func payerCard(words string) string {
-	m := fromCard.FindStringSubmatch(words)
-	if m == nil {
-		return ""
-	}
-	if card := cardMarks.Replace(m[1]); strings.Trim(card, "0123456789") == "" {
-		return card
-	}
-	return m[1]
-}
+var ourCard = regexp.MustCompile(`با ?کارت(?: شماره)? ?:? ?[*Xx]*(\d{4})(?:\D|$)`)

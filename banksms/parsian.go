@@ -15,6 +15,6 @@ var parsian = slices.Concat(
 	voucher(Parsian, ""),
 	[]template{
 		layout(Parsian, parsianShape, "?{head}", `(?:{label})?(?P<account>\d{10,16}) مبلغ~:?~{money}`, "?{bal}", "?{when}", `?(?:بابت~:?~)?{note}`),
-		layout(Parsian, parsianShape, "?{head}", `مبلغ~:?~{money}`, "?{acct}", "?{bal}", "?{when}", `?(?:بابت~:?~)?{note}`),
+		layout(Parsian, parsianShape, "?{head}", `مبلغ~:?~{money}`, `?(?:شماره )?(?:حساب|سپرده)~:?~{account}`, "?{bal}", "?{when}", `?(?:بابت~:?~)?{note}`),
 	},
 )

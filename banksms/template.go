@@ -22,24 +22,29 @@ type part struct {
 
 // pieces are what parts are made of. In a pattern a space stands for white space, ~ for white space that may be missing.
 var pieces = map[string]string{
-	"number":  `\d+(?:[.,]\d+)*`,
-	"unit":    `(?:ریال|تومان|تومن)`,
-	"money":   `(?:(?P<sign>[+-]) ?)?(?P<amount>{number})(?: ?(?P<sign>[+-]))?(?:~(?P<unit>{unit}))?(?: ?(?P<sign>[+-]))?`,
+	"number": `\d+(?:[.,]\d+)*`,
+	"unit":   `(?:ریال|تومان|تومن)`,
+	// A minus between spaces is a dash, unless the line ends with it.
+	"tail":    `(?: ?(?P<sign>\+)|(?P<sign>-)| ?(?P<sign>-)(?m:$))?`,
+	"money":   `(?:(?P<sign>[+-]) ?)?(?P<amount>{number}){tail}(?:~(?P<unit>{unit}))?{tail}`,
 	"signed":  `(?:(?P<sign>[+-]) ?(?P<amount>{number})(?:~(?P<unit>{unit}))?|(?P<amount>{number})(?:~(?P<unit>{unit}))? ?(?P<sign>[+-])(?:~(?P<unit>{unit}))?)`,
 	"word":    `(?P<word>\p{L}[^\d\n:+]*?)`,
 	"dir":     `(?:(?P<in>واریزی?|دریافت)|(?P<out>برداشتی?|کسر))`,
 	"label":   `(?:شماره )?(?:حساب|سپرده|کارت)(?: شماره)?(?: شما)?~:?~`,
-	"account": `(?P<account>(?:IR)?[\dX*]+(?:[./-][\dX*]+)*)`,
-	"acct":    `(?:(?:به|از) )?{label}{account}`,
-	"bal":     `(?:مانده|موجودی)(?: حساب| کل| فعلی| جدید| شما| قابل برداشت)*~:?~(?P<balsign>[+-]?)(?P<balance>{number})(?: ?(?P<balsign>[+-]))?(?:~(?P<balunit>{unit}))?`,
+	"digits":  `(?:(?:IR)?[\dXx*]+(?:[./-][\dXx*]+)*|\.{2,4}\d{4})`,
+	"account": `(?P<account>{digits})`,
+	"acct":    `(?:(?:(?:به|از)~:?~)?{label}|(?:به|از)(?:~:~| )){account}`,
+	"bal": `(?:مانده|موجودی)(?: حساب| سپرده| کارت| کل| فعلی| جدید| شما| نهایی| بستانکار| قابل برداشت)*~:?~(?P<balsign>[+-]?)(?P<balance>{number})` +
+		`(?:(?P<balsign>[+-])| ?(?P<balsign>[+-])(?m:$))?(?:~(?P<balunit>{unit}))?`,
 	"clock":   `(?P<time>\d{1,2}:\d{2}(?::\d{2})?)`,
-	"date":    `(?P<date>\d{4}[/.-]\d{1,2}[/.-]\d{1,2}|\d{1,2}/\d{1,2}(?:/\d{1,4})?)`,
+	"date":    `(?P<date>\d{4}[/.-]\d{1,2}[/.-]\d{1,2}|\d{1,2}/\d{1,2}(?:/\d{1,4})?|\d{1,2} (?:{month})(?: ماه)? \d{4})`,
+	"month":   strings.Join(months, "|"),
 	"compact": `(?P<date>\d{8}|\d{6}|\d{4})`,
 	"on":      `(?:(?:در )?(?:تاریخ(?: و (?:ساعت|زمان))?|زمان|مورخ)~:?~)?`,
-	"at":      `(?:(?:در )?ساعت~:?~)?`,
-	"when": `(?:{on}{date}(?:[\s_,-]+{at}{clock})?|{on}{compact}~[_-]~{clock}|{compact} {clock}` +
+	"at":      `(?:(?:در )?(?:ساعت|زمان)~:?~)?`,
+	"when": `(?:{on}{date}(?:[\s_,;-]+{at}{clock})?|{on}{compact}~[_-]~{clock}|{compact} {clock}` +
 		`|{at}{clock}[\s_,-]+{on}{date}|{at}{clock})`,
-	"ref": `(?:شماره |کد )?(?:مستند|سند|پیگیری|رهگیری|مرجع|ارجاع|بازیابی)~:?~\d+`,
+	"ref": `(?:(?:شماره|کد|ش) ?)?(?:مستند|سند|پیگیری|رهگیری|مرجع|ارجاع|بازیابی)~:?~[A-Z]{0,4}\d+`,
 }
 
 // layout makes a template. A part that begins with "?" may be missing, one that ends in {note} goes on in free words.
@@ -48,11 +53,11 @@ func layout(bank Bank, shape string, parts ...string) template {
 	if shape != "" {
 		t.shape = regexp.MustCompile(shape)
 	}
-	for _, text := range parts {
+	for _, text := range append([]string{payerPart}, parts...) {
 		var p part
 		text, p.optional = strings.CutPrefix(text, "?")
 		text, p.note = strings.CutSuffix(text, "{note}")
-		end := `(?:~[.,;|]?(?:\s+|\z))`
+		end := `(?:(?:~[.,;|]| -)?(?:\s+|\z))`
 		if p.note {
 			end = ""
 		}
@@ -103,8 +108,13 @@ func (t template) fit(rest string, used []bool, caught captures) bool {
 		}
 		return true
 	}
+	return t.fitPart(rest, used, caught, false) || t.fitPart(rest, used, caught, true)
+}
+
+// fitPart tries the parts one after the other: what has a shape of its own comes before free words.
+func (t template) fitPart(rest string, used []bool, caught captures, notes bool) bool {
 	for i, p := range t.parts {
-		if used[i] {
+		if used[i] || p.note != notes {
 			continue
 		}
 		m := p.pattern.FindStringSubmatch(rest)

@@ -33,7 +33,7 @@ var (
 	reversed = word(`اصلاح(?:ی|یه|یات)?|سند ?اصلاحی|برگشت(?:ی|ه)?|بازگشت(?:ی)?|عودت|استرداد|مسترد|ابطال`)
 
 	// Nothing happened, or not yet.
-	notDone = regexp.MustCompile(`نا ?موفق|(?:انجام|موفق|پذیرفته) ?(?:نشد|نگردید|نبود)|لغو|رد شد|خطا|برگشت خورد`)
+	notDone = regexp.MustCompile(`نا ?موفق|(?:انجام|موفق|پذیرفته) ?(?:نشد|نگردید|نبود)|برگشت خورد|(?:^|\P{L})(?:لغو|رد شد|خطا)(?:\P{L}|$)`)
 )
 
 // directionOf weighs what a template caught: signs, words of the layout, and the label of the amount.
@@ -59,7 +59,9 @@ func directionOf(c captures) direction {
 	for _, note := range c["note"] {
 		words += "\n" + note
 	}
-	switch in, out = creditWords.MatchString(words) || usuallyCredit.MatchString(words), debitWords.MatchString(words) || usuallyDebit.MatchString(words); {
+	in = creditWords.MatchString(words) || usuallyCredit.MatchString(words)
+	out = (debitWords.MatchString(words) || usuallyDebit.MatchString(words)) && !reversed.MatchString(words)
+	switch {
 	case in && !out:
 		return credit
 	case out && !in:

@@ -28,7 +28,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	quick := flag.Bool("quick", false, "shorter rounds")
-	only := flag.String("only", "", "one part: starts, sagas, paths or rows")
+	only := flag.String("only", "", "one part: starts, sagas, paths, rows, transfer-rows, transfers or sms")
 	flag.Parse()
 	if err := run(ctx, *quick, *only, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,6 +42,7 @@ type bench struct {
 	instance stack.Instance
 	temporal client.Client
 	api      *merchant
+	shop     *shop
 	bare     *bareSagas
 	rounds   int
 	creates  int           // per round

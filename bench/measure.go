@@ -4,31 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/paysaga/paysaga/stack"
+	"github.com/paysaga/paysaga/workflows"
 )
 
 // results is everything that was measured.
 type results struct {
-	createRatio, bareStarts, creates      []float64
-	bareRatio, naiveRatio                 []float64
-	ours, bare, naive                     []float64
-	single                                latency // bare StartWorkflow, one at a time
-	paths                                 map[string]latency
-	small, large                          map[string]latency
-	cpuPerSaga, cpuPerBare                map[string]time.Duration
-	events, tasks                         float64
-	idle                                  map[string]int64
-	storedSmall, storedLarge, latencyRate int64
+	createRatio, bareStarts, creates []float64
+	bareRatio, naiveRatio            []float64
+	ours, bare, naive                []float64
+	single                           latency // bare StartWorkflow, one at a time
+	paths                            map[string]latency
+	storedPayments                   []stored
+	cpuPerSaga, cpuPerBare           map[string]time.Duration
+	events, tasks                    float64
+	transfers                        transferResults
+	idle                             map[string]int64
 }
 
 const (
 	latencyRate = 100 // requests/s of the open-loop runs
+	smsRate     = 50  // the same for POST /api/sms
 	storedSmall = 1_000
 	storedLarge = 100_000
 	sagasAtOnce = 64
@@ -38,9 +37,9 @@ const (
 
 // measure runs every part, or only the named one.
 func (b *bench) measure(ctx context.Context, only string) (results, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 45*time.Minute)
 	defer cancel()
-	r := results{storedSmall: storedSmall, storedLarge: storedLarge, latencyRate: latencyRate}
+	var r results
 	w, err := newWatcher(ctx, b.instance.DatabaseURL)
 	if err != nil {
 		return r, err
@@ -51,6 +50,9 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	}
 	defer bareWorker.Stop()
 
+	if b.shop, err = openShop(ctx, w.db, b.instance.APIURL); err != nil {
+		return r, err
+	}
 	r.idle = b.memory(stack.API, stack.Worker)
 	if err := b.warmUp(ctx, w); err != nil {
 		return r, fmt.Errorf("warm up: %w", err)
@@ -58,7 +60,10 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	parts := []struct {
 		name string
 		run  func(context.Context, *watcher, *results) error
-	}{{"starts", b.compareStarts}, {"sagas", b.compareSagas}, {"paths", b.rowPaths}, {"rows", b.storedRows}}
+	}{
+		{"starts", b.compareStarts}, {"sagas", b.compareSagas}, {"paths", b.rowPaths}, {"rows", b.storedRows},
+		{"transfer-rows", b.storedTransfers}, {"transfers", b.compareTransfers}, {"sms", b.smsPath},
+	}
 	for _, part := range parts {
 		if only != "" && only != part.name {
 			continue
@@ -72,6 +77,9 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 
 func (b *bench) warmUp(ctx context.Context, w *watcher) error {
 	if _, err := b.sagaRound(ctx, w, b.sagas/2); err != nil {
+		return err
+	}
+	if _, err := b.transferRound(ctx, b.sagas/2); err != nil {
 		return err
 	}
 	_, err := throughput(ctx, b.sagas/2, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
@@ -108,52 +116,57 @@ func (b *bench) compareStarts(ctx context.Context, w *watcher, r *results) error
 
 // compareSagas: whole payments beside bare and naive sagas, interleaved.
 func (b *bench) compareSagas(ctx context.Context, w *watcher, r *results) error {
-	parts := []string{stack.API, stack.Worker, stack.Sandbox, stack.Temporal, stack.Postgres}
-	spent, spentBare := map[string]time.Duration{}, map[string]time.Duration{}
-	count := 0
+	r.cpuPerSaga, r.cpuPerBare = map[string]time.Duration{}, map[string]time.Duration{}
 	for range b.rounds {
-		start := b.spending(parts)
-		bare, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
+		bare, err := b.bareRound(ctx, r.cpuPerBare)
 		if err != nil {
-			return fmt.Errorf("bare sagas: %w", err)
+			return err
 		}
-		b.spent(spentBare, start)
 		naive, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.naive") })
 		if err != nil {
 			return fmt.Errorf("naive sagas: %w", err)
 		}
-		start = b.spending(parts)
+		before := b.spent()
 		ours, err := b.sagaRound(ctx, w, b.sagas)
 		if err != nil {
 			return fmt.Errorf("payments: %w", err)
 		}
-		b.spent(spent, start)
-		count += b.sagas
+		b.count(r.cpuPerSaga, before)
 		r.ours, r.bare, r.naive = append(r.ours, ours), append(r.bare, bare), append(r.naive, naive)
 		r.bareRatio, r.naiveRatio = append(r.bareRatio, ours/bare), append(r.naiveRatio, ours/naive)
 		progress("payments %.0f/s, bare sagas %.0f/s, naive sagas %.0f/s", ours, bare, naive)
 	}
-	r.cpuPerSaga, r.cpuPerBare = map[string]time.Duration{}, map[string]time.Duration{}
-	for _, part := range parts {
-		r.cpuPerSaga[part], r.cpuPerBare[part] = spent[part]/time.Duration(count), spentBare[part]/time.Duration(count)
+	ids, err := b.latest(ctx, w, `SELECT '`+workflows.PaymentID("")+`' || token FROM payments WHERE state = 'collected' ORDER BY id DESC LIMIT 100`)
+	if err == nil {
+		r.events, r.tasks, err = b.shape(ctx, ids)
 	}
-	var err error
-	r.events, r.tasks, err = b.shape(ctx, w)
 	return err
 }
 
-// spending reads the CPU time of each part so far; spent adds what came since.
-func (b *bench) spending(parts []string) map[string]time.Duration {
+// bareRound runs bare sagas and adds what each cost.
+func (b *bench) bareRound(ctx context.Context, cost map[string]time.Duration) (float64, error) {
+	before := b.spent()
+	rate, err := throughput(ctx, b.sagas, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
+	if err != nil {
+		return 0, fmt.Errorf("bare sagas: %w", err)
+	}
+	b.count(cost, before)
+	return rate, nil
+}
+
+// spent reads the CPU time of each part so far; count adds what each saga of a round has cost since then,
+// averaged over all rounds.
+func (b *bench) spent() map[string]time.Duration {
 	now := map[string]time.Duration{}
-	for _, part := range parts {
+	for _, part := range []string{stack.API, stack.Worker, stack.Sandbox, stack.Temporal, stack.Postgres} {
 		now[part] = cpu(b.stack.PID(part))
 	}
 	return now
 }
 
-func (b *bench) spent(total, since map[string]time.Duration) {
-	for part, before := range since {
-		total[part] += cpu(b.stack.PID(part)) - before
+func (b *bench) count(cost, before map[string]time.Duration) {
+	for part, now := range b.spent() {
+		cost[part] += (now - before[part]) / time.Duration(b.rounds*b.sagas)
 	}
 }
 
@@ -229,10 +242,9 @@ func (b *bench) paidPayments(ctx context.Context, w *watcher, n int) ([]string, 
 	return tokens, w.until(ctx, `SELECT count(*) FROM attempts WHERE state IN ('created', 'open')`)
 }
 
-// storedRows: create and read beside few and many stored payments. Rounds alternate nothing here:
-// rows cannot be taken away again, so the small run comes first.
-func (b *bench) storedRows(ctx context.Context, w *watcher, r *results) error {
-	run := func() (map[string]latency, error) {
+// storedRows: create and read beside few and many stored payments.
+func (b *bench) storedRows(ctx context.Context, w *watcher, r *results) (err error) {
+	r.storedPayments, err = besideRows(ctx, w, "payments", w.fillPayments, func(ctx context.Context) (map[string]latency, error) {
 		token, err := b.api.create(ctx)
 		if err != nil {
 			return nil, err
@@ -246,79 +258,39 @@ func (b *bench) storedRows(ctx context.Context, w *watcher, r *results) error {
 		}
 		read, err := openLoop(ctx, latencyRate, b.open, func(ctx context.Context, _ int) error { _, err := b.api.read(ctx, token); return err })
 		return map[string]latency{"create": create, "read": read}, err
-	}
-	for _, size := range []struct {
-		rows int64
-		into *map[string]latency
-	}{{storedSmall, &r.small}, {storedLarge, &r.large}} {
-		have, err := w.count(ctx, `SELECT count(*) FROM payments`)
+	})
+	return err
+}
+
+// stored is what was measured beside so many rows.
+type stored struct {
+	rows  int64
+	paths map[string]latency
+}
+
+// besideRows measures beside few and many rows. Rows cannot be taken away again, so few come first.
+func besideRows(ctx context.Context, w *watcher, table string, fill func(context.Context, int64) error,
+	measure func(context.Context) (map[string]latency, error)) ([]stored, error) {
+	var out []stored
+	for _, rows := range []int64{storedSmall, storedLarge} {
+		have, err := w.count(ctx, `SELECT count(*) FROM `+table)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if have < size.rows {
-			if err := w.fill(ctx, size.rows-have); err != nil {
-				return err
+		if have < rows {
+			if err := fill(ctx, rows-have); err != nil {
+				return nil, err
 			}
+			have = rows
 		}
-		if *size.into, err = run(); err != nil {
-			return fmt.Errorf("%d stored payments: %w", size.rows, err)
+		paths, err := measure(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%d stored %s: %w", have, table, err)
 		}
-		progress("stored %d: create p99 %s, read p99 %s", size.rows, (*size.into)["create"].p99, (*size.into)["read"].p99)
-	}
-	return nil
-}
-
-// throughput runs n calls, atOnce of them at a time, and answers calls per second over the middle half
-// of them: at the start nothing is under way yet, at the end there is nothing left to overlap with.
-func throughput(ctx context.Context, n, atOnce int, call func(context.Context) error) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	ended := make(chan time.Time, n)
-	for range n {
-		group.Go(func() error {
-			err := call(ctx)
-			ended <- time.Now()
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	at := make([]time.Time, n)
-	for i := range at {
-		at[i] = <-ended
-	}
-	slices.SortFunc(at, time.Time.Compare)
-	from, until := n/4, n*3/4
-	return float64(until-from) / at[until].Sub(at[from]).Seconds(), nil
-}
-
-type latency struct{ p50, p99, max time.Duration }
-
-// openLoop calls at a steady rate whether or not earlier calls have answered, and measures from the
-// instant at which each was due, so that a stall is seen by all who waited.
-func openLoop(ctx context.Context, perSecond int, length time.Duration, call func(context.Context, int) error) (latency, error) {
-	if err := pause(ctx, quiet); err != nil { // what came before is over
-		return latency{}, err
-	}
-	n := int(length.Seconds()) * perSecond
-	took := make([]time.Duration, n)
-	group, ctx := errgroup.WithContext(ctx)
-	began := time.Now()
-	for i := range n {
-		due := began.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
-		if err := pause(ctx, time.Until(due)); err != nil {
-			break
+		for name, l := range paths {
+			progress("%d stored %s: %s p50 %s, p99 %s", have, table, name, l.p50, l.p99)
 		}
-		group.Go(func() error {
-			err := call(ctx, i)
-			took[i] = time.Since(due)
-			return err
-		})
+		out = append(out, stored{have, paths})
 	}
-	err := group.Wait()
-	slices.Sort(took)
-	return latency{p50: took[n/2], p99: took[n*99/100], max: took[n-1]}, err
+	return out, nil
 }

@@ -21,13 +21,17 @@ type merchant struct {
 }
 
 func newMerchant(url string, connections int) *merchant {
-	return &merchant{url: url, http: &http.Client{
+	return &merchant{url: url, http: newClient(connections)}
+}
+
+func newClient(connections int) *http.Client {
+	return &http.Client{
 		Timeout:   30 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxIdleConns: 4 * connections},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the callback is done when the bank's browser got its redirect
 		},
-	}}
+	}
 }
 
 func (m *merchant) do(ctx context.Context, method, address string, form url.Values) ([]byte, error) {
@@ -39,14 +43,18 @@ func (m *merchant) do(ctx context.Context, method, address string, form url.Valu
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	resp, err := m.http.Do(req)
+	return send(m.http, req)
+}
+
+func send(client *http.Client, req *http.Request) ([]byte, error) {
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode >= 400 {
-		err = fmt.Errorf("%s %s: %s: %.300s", method, address, resp.Status, body)
+		err = fmt.Errorf("%s %s: %s: %.300s", req.Method, req.URL, resp.Status, body)
 	}
 	return body, err
 }

@@ -14,29 +14,27 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/paysaga/paysaga/stack"
-	"github.com/paysaga/paysaga/workflows"
 )
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", args...) }
 
-func (b *bench) collected(ctx context.Context, w *watcher, n int) ([]string, error) {
-	var tokens []string
-	err := w.db.NewRaw(`SELECT token FROM payments WHERE state = 'collected' ORDER BY id DESC LIMIT ?`, n).Scan(ctx, &tokens)
-	return tokens, err
+// latest reads the ids of the latest sagas.
+func (b *bench) latest(ctx context.Context, w *watcher, query string) ([]string, error) {
+	var ids []string
+	err := w.db.NewRaw(query).Scan(ctx, &ids)
+	return ids, err
 }
 
-// shape reads the histories of the latest payments: events and workflow tasks of each, on average.
-func (b *bench) shape(ctx context.Context, w *watcher) (events, tasks float64, err error) {
-	tokens, err := b.collected(ctx, w, 100)
-	if err != nil || len(tokens) == 0 {
-		return 0, 0, err
-	}
-	for _, token := range tokens {
-		history := b.temporal.GetWorkflowHistory(ctx, workflows.PaymentID(token), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+// shape reads the histories of sagas until their ends: events and workflow tasks of each, on average.
+func (b *bench) shape(ctx context.Context, ids []string) (events, tasks float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, id := range ids {
+		history := b.temporal.GetWorkflowHistory(ctx, id, "", true, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 		for history.HasNext() {
 			e, err := history.Next()
 			if err != nil {
-				return 0, 0, fmt.Errorf("history: %w", err)
+				return 0, 0, fmt.Errorf("history of %s: %w", id, err)
 			}
 			events++
 			if e.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
@@ -44,7 +42,8 @@ func (b *bench) shape(ctx context.Context, w *watcher) (events, tasks float64, e
 			}
 		}
 	}
-	return events / float64(len(tokens)), tasks / float64(len(tokens)), nil
+	n := float64(max(len(ids), 1))
+	return events / n, tasks / n, nil
 }
 
 func (b *bench) memory(parts ...string) map[string]int64 {
@@ -55,31 +54,83 @@ func (b *bench) memory(parts ...string) map[string]int64 {
 	return used
 }
 
-// report prints the table.
+// report prints the table of what was measured.
 func report(out io.Writer, r results) {
-	line := func(cells ...string) { fmt.Fprintln(out, "| "+strings.Join(cells, " | ")+" |") }
 	fmt.Fprintf(out, "\n%s, %d cores, PostgreSQL with fsync, %s\n\n", runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
-	line("what", "measured", "target")
-	line("---", "---", "---")
-	line("creates/s through HTTP over bare `StartWorkflow`/s, 32 at once", ratio(r.createRatio)+fmt.Sprintf(" (%.0f/s over %.0f/s)", median(r.creates), median(r.bareStarts)), "≥ 2")
-	line("complete payments/s over a bare saga with the same three wake-ups", ratio(r.bareRatio)+fmt.Sprintf(" (%.0f/s over %.0f/s)", median(r.ours), median(r.bare)), "≥ 0.8")
-	line("complete payments/s over a naive saga with three regular activities", ratio(r.naiveRatio)+fmt.Sprintf(" (%.0f/s over %.0f/s)", median(r.ours), median(r.naive)), "≥ 1.5")
-	line("events / workflow tasks of a collected payment", fmt.Sprintf("%.1f / %.1f", r.events, r.tasks), "≤ 20 / 3")
+	t := table{out}
+	t.row("what", "measured", "target")
+	t.row("---", "---", "---")
+	t.ratio("creates/s through HTTP over bare `StartWorkflow`/s, 32 at once", r.createRatio, r.creates, r.bareStarts, "≥ 2")
+	t.ratio("complete payments/s over a bare saga with the same three wake-ups", r.bareRatio, r.ours, r.bare, "≥ 0.8")
+	t.ratio("complete payments/s over a naive saga with three regular activities", r.naiveRatio, r.ours, r.naive, "≥ 1.5")
+	t.shape("events / workflow tasks of a collected payment", r.events, r.tasks, "≤ 20 / 3")
+	t.ratio("complete transfers/s (create → SMS → check) over a bare saga with the same three wake-ups",
+		r.transfers.ratio, r.transfers.ours, r.transfers.bare, "")
+	t.shape("events / workflow tasks of a verified transfer", r.transfers.events, r.transfers.tasks, "≤ 22 / 4")
 	for _, path := range []string{"create", "read", "collect"} {
-		l := r.paths[path]
-		line(fmt.Sprintf("%s through HTTP at %d/s, p50 / p99", path, r.latencyRate), fmt.Sprintf("%s / %s", ms(l.p50), ms(l.p99)), "≤ 3 ms / 10 ms")
+		t.latency(fmt.Sprintf("%s through HTTP at %d/s, p50 / p99", path, latencyRate), r.paths[path], "≤ 3 ms / 10 ms")
 	}
-	line("bare `StartWorkflow`, one at a time, p50 / p99", ms(r.single.p50)+" / "+ms(r.single.p99), "")
-	for _, path := range []string{"create", "read"} {
-		few, many := r.small[path], r.large[path]
-		line(fmt.Sprintf("%s p99 with %d stored payments over %d", path, r.storedLarge, r.storedSmall),
-			fmt.Sprintf("%.2f (%s over %s)", float64(many.p99)/float64(few.p99), ms(many.p99), ms(few.p99)), "≤ 1.05")
+	t.latency(fmt.Sprintf("`POST /api/sms` at %d/s, each paying a transfer, p50 / p99", smsRate), r.transfers.sms, "")
+	t.latency("bare `StartWorkflow`, one at a time, p50 / p99", r.single, "")
+	t.growth("%s p99 with %d stored payments over %d", r.storedPayments, []string{"create", "read"}, "≤ 1.05")
+	for _, path := range []string{"create", "check"} {
+		for _, s := range r.transfers.stored {
+			t.latency(fmt.Sprintf("%s of a transfer at %d/s with %d stored, p50 / p99", path, latencyRate, s.rows), s.paths[path], "p99 ≤ 10 ms")
+		}
 	}
-	line("CPU of one payment, by process", split(r.cpuPerSaga), "")
-	line("CPU of one bare saga, by process (its worker left out)", split(r.cpuPerBare), "")
-	line("memory of api + worker, idle", fmt.Sprintf("%d MB (api %d, worker %d)", (r.idle[stack.API]+r.idle[stack.Worker])>>20, r.idle[stack.API]>>20, r.idle[stack.Worker]>>20), "≤ 120 MB")
-	if text, err := json.Marshal(map[string]any{"create_ratio": r.createRatio, "bare_ratio": r.bareRatio, "naive_ratio": r.naiveRatio}); err == nil {
+	bareCost := r.cpuPerBare
+	if len(bareCost) == 0 {
+		bareCost = r.transfers.cpuPerBare
+	}
+	t.cost("CPU of one payment, by process", r.cpuPerSaga)
+	t.cost("CPU of one transfer, by process", r.transfers.cpuPerSaga)
+	t.cost("CPU of one bare saga, by process (its worker left out)", bareCost)
+	t.row("memory of api + worker, idle", fmt.Sprintf("%d MB (api %d, worker %d)", (r.idle[stack.API]+r.idle[stack.Worker])>>20, r.idle[stack.API]>>20, r.idle[stack.Worker]>>20), "≤ 120 MB")
+	if text, err := json.Marshal(map[string]any{"create_ratio": r.createRatio, "bare_ratio": r.bareRatio, "naive_ratio": r.naiveRatio, "transfer_ratio": r.transfers.ratio}); err == nil {
 		progress("rounds %s", text)
+	}
+}
+
+// table prints Markdown. Its rows of what was not measured are left out.
+type table struct{ out io.Writer }
+
+func (t table) row(cells ...string) { fmt.Fprintln(t.out, "| "+strings.Join(cells, " | ")+" |") }
+
+// ratio shows the median and how far the rounds were apart.
+func (t table) ratio(what string, rounds, ours, theirs []float64, target string) {
+	if len(rounds) > 0 {
+		t.row(what, fmt.Sprintf("**%.2f** (%.2f–%.2f) (%.0f/s over %.0f/s)",
+			median(rounds), slices.Min(rounds), slices.Max(rounds), median(ours), median(theirs)), target)
+	}
+}
+
+func (t table) shape(what string, events, tasks float64, target string) {
+	if events > 0 {
+		t.row(what, fmt.Sprintf("%.1f / %.1f", events, tasks), target)
+	}
+}
+
+func (t table) latency(what string, l latency, target string) {
+	if l.max > 0 {
+		t.row(what, ms(l.p50)+" / "+ms(l.p99), target)
+	}
+}
+
+// growth shows each path's p99 beside many rows over that beside few.
+func (t table) growth(what string, sizes []stored, paths []string, target string) {
+	if len(sizes) < 2 {
+		return
+	}
+	few, many := sizes[0], sizes[len(sizes)-1]
+	for _, path := range paths {
+		t.row(fmt.Sprintf(what, path, many.rows, few.rows), fmt.Sprintf("%.2f (%s over %s)",
+			float64(many.paths[path].p99)/float64(few.paths[path].p99), ms(many.paths[path].p99), ms(few.paths[path].p99)), target)
+	}
+}
+
+func (t table) cost(what string, spent map[string]time.Duration) {
+	if len(spent) > 0 {
+		t.row(what, split(spent), "")
 	}
 }
 
@@ -99,12 +150,4 @@ func median(v []float64) float64 {
 	}
 	sorted := slices.Sorted(slices.Values(v))
 	return sorted[len(sorted)/2]
-}
-
-// ratio shows the median and how far the rounds were apart.
-func ratio(v []float64) string {
-	if len(v) == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("**%.2f** (%.2f–%.2f)", median(v), slices.Min(v), slices.Max(v))
 }

@@ -91,9 +91,9 @@ const (
 	undelivered = `SELECT count(*) FROM outbox`
 )
 
-// store fills the database with n ended payments, by SQL: what is measured is reading and creating
+// fillPayments stores n ended payments, by SQL: what is measured is reading and creating
 // beside them, not how they came to be.
-func (w *watcher) fill(ctx context.Context, n int64) error {
+func (w *watcher) fillPayments(ctx context.Context, n int64) error {
 	_, err := w.db.NewRaw(`
 		WITH m AS (SELECT id FROM merchants WHERE public_id = 'faSDF42w3Fs'),
 		p AS (

@@ -58,6 +58,7 @@ func runAPI(ctx context.Context) error {
 		RatePerSecond:  p.cfg.RatePerSecond,
 		RateBurst:      p.cfg.RateBurst,
 		ListPerMinute:  p.cfg.ListPerMinute,
+		TopUpWait:      p.cfg.TopUpWait,
 	})
 	stopDelivery := p.deliver()
 	failed := make(chan error, 1)
@@ -155,4 +156,25 @@ func (s *sagas) TransferLink(payID int64) string {
 // DepositLink implements api.Sagas.
 func (s *sagas) DepositLink(id int64) string {
 	return sagaclient.Link(s.ui, s.namespace, workflows.DepositID(id))
+}
+
+// AwaitTopUp implements api.Sagas. A top-up that was just ordered may still be on its way to Temporal.
+func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
+	for {
+		err := s.client.GetWorkflow(ctx, workflows.TopUpID(id), "").Get(ctx, nil)
+		var missing *serviceerror.NotFound
+		if !errors.As(err, &missing) {
+			return wrap("await top-up", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("await top-up: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// TopUpLink implements api.Sagas.
+func (s *sagas) TopUpLink(id int64) string {
+	return sagaclient.Link(s.ui, s.namespace, workflows.TopUpID(id))
 }

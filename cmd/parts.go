@@ -13,6 +13,7 @@ import (
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/dispatch"
 	"github.com/paysaga/paysaga/gateways"
+	"github.com/paysaga/paysaga/gateways/operators"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/store"
 )
@@ -144,6 +145,26 @@ func banks(cfg config.Config) gateways.Registry {
 	}
 	for _, name := range []string{"sandbox", "asanpardakht", "zarinpal", "zibal"} {
 		registry[name] = gateways.NewSandbox(name, cfg.SandboxURL, httpClient, limits)
+	}
+	return registry
+}
+
+// resellers lists the sellers of mobile top-ups of this installation.
+func resellers(cfg config.Config) operators.Registry {
+	registry := operators.Registry{}
+	add := func(o operators.Operator) { registry[o.Name()] = o }
+	if cfg.Dev() {
+		add(operators.NewSandbox(operators.SandboxConfig{BaseURL: cfg.SandboxURL}))
+	}
+	if cfg.ToshaURL != "" {
+		add(operators.NewTosha(operators.ToshaConfig{
+			BaseURL: cfg.ToshaURL, User: cfg.ToshaUser, Password: operators.NewPassword(cfg.ToshaPassword.Reveal()),
+		}))
+	}
+	if cfg.InaxURL != "" {
+		add(operators.NewInax(operators.InaxConfig{
+			BaseURL: cfg.InaxURL, User: cfg.InaxUser, Password: operators.NewPassword(cfg.InaxPassword.Reveal()),
+		}))
 	}
 	return registry
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -68,10 +69,10 @@ func parseLines(in io.Reader, out io.Writer, now time.Time) (failed bool, err er
 	answers.SetEscapeHTML(false)
 	for {
 		line, tooLong, err := readLine(lines)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return failed, fmt.Errorf("standard input: %w", err)
 		}
-		done := err == io.EOF
+		done := errors.Is(err, io.EOF)
 		if tooLong || len(bytes.TrimSpace(line)) > 0 {
 			reading, err := parseSMS(line, tooLong, now)
 			var answer any = reading
@@ -101,7 +102,7 @@ func parseLines(in io.Reader, out io.Writer, now time.Time) (failed bool, err er
 func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			tooLong = true
 			continue
 		}

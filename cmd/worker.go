@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -16,6 +18,7 @@ import (
 	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/sagaclient"
+	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/worker"
 	"github.com/paysaga/paysaga/workflows"
 )
@@ -45,10 +48,14 @@ func runWorker(ctx context.Context) error {
 		Payments:   &activities.Payments{Store: p.store},
 		Bank:       bankActivities(p.cfg),
 		Transfers:  &activities.Transfers{Store: p.store},
+		TopUps:     topUpActivities(p.cfg, p.store),
 		StoreCalls: p.cfg.DatabasePool,
 	})
 	if err := workers.Start(); err != nil {
 		return err
+	}
+	if err := worker.EnsureSchedules(ctx, p.temporal, slices.Sorted(maps.Keys(resellers(p.cfg)))); err != nil {
+		p.log.Warn("catalogues are not refreshed", "error", err) // money goes on without
 	}
 	stopDelivery := p.deliver()
 	ops, failed := serve(p.cfg.WorkerAddr, p.workerOps())
@@ -79,6 +86,16 @@ func bankActivities(cfg config.Config) *activities.Bank {
 		limits[name] = rate.NewLimiter(rate.Limit(cfg.BankCallsPerSecond), max(1, int(cfg.BankCallsPerSecond)))
 	}
 	return &activities.Bank{Gateways: registry, Limits: limits}
+}
+
+// topUpActivities call every reseller within the same rate as a bank.
+func topUpActivities(cfg config.Config, s *store.Store) *activities.TopUps {
+	registry := resellers(cfg)
+	limits := make(map[string]*rate.Limiter, len(registry))
+	for name := range registry {
+		limits[name] = rate.NewLimiter(rate.Limit(cfg.BankCallsPerSecond), max(1, int(cfg.BankCallsPerSecond)))
+	}
+	return &activities.TopUps{Store: s, Operators: registry, Limits: limits}
 }
 
 // awaitTemporal waits until the server answers and knows our search attributes.

@@ -52,6 +52,16 @@ type Config struct {
 	SandboxSessionLife time.Duration `env:"PAYSAGA_SANDBOX_SESSION_LIFE" envDefault:"15m"`
 	// AttemptStart is the first invoice number; raise it when a bank has seen lower ones from an earlier system.
 	AttemptStart int64 `env:"PAYSAGA_ATTEMPT_START" envDefault:"1"`
+	// Resellers of mobile top-ups; one without an address is not used.
+	ToshaURL      string `env:"PAYSAGA_TOSHA_URL"`
+	ToshaUser     string `env:"PAYSAGA_TOSHA_USER"`
+	ToshaPassword Secret `env:"PAYSAGA_TOSHA_PASSWORD"`
+	InaxURL       string `env:"PAYSAGA_INAX_URL"`
+	InaxUser      string `env:"PAYSAGA_INAX_USER"`
+	InaxPassword  Secret `env:"PAYSAGA_INAX_PASSWORD"`
+
+	// TopUpWait is how long a top-up's caller waits for the reseller's word before it is told to follow up.
+	TopUpWait time.Duration `env:"PAYSAGA_TOPUP_WAIT" envDefault:"20s"`
 	// OutboxWorkers is how many deliveries to Temporal one process makes at once. Few: a burst of starts
 	// must not take the machine from those who are being answered (4 cost create a p99 of 37 ms, 2 of 3 ms).
 	OutboxWorkers int `env:"PAYSAGA_OUTBOX_WORKERS" envDefault:"2"`

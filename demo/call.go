@@ -18,15 +18,21 @@ type field struct{ name, value string }
 type call struct {
 	method string // GET or POST
 	url    string
-	key    string  // Authorization header, when not empty
-	token  string  // token header, when not empty
-	form   []field // a form body …
-	json   any     // … or a JSON body
+	key    string // Authorization header, when not empty
+	token  string // token header, when not empty
+
+	idempotency string // Idempotency-Key header, when not empty
+
+	form []field // a form body …
+	json any     // … or a JSON body
 }
 
 // curl is the line that does the same by hand.
 func (c call) curl() string {
 	words := []string{"curl"}
+	if c.method == http.MethodPut {
+		words = append(words, "-X", "PUT")
+	}
 	if c.method == http.MethodPost && c.form == nil && c.json == nil {
 		words = append(words, "-X", "POST")
 	}
@@ -36,6 +42,9 @@ func (c call) curl() string {
 	}
 	if c.token != "" {
 		words = append(words, "-H", shellWord("token: "+c.token))
+	}
+	if c.idempotency != "" {
+		words = append(words, "-H", shellWord("Idempotency-Key: "+c.idempotency))
 	}
 	for _, f := range c.form {
 		flag := "-d"
@@ -72,6 +81,9 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", c.key)
+	}
+	if c.idempotency != "" {
+		req.Header.Set("Idempotency-Key", c.idempotency)
 	}
 	if c.token != "" {
 		req.Header.Set("token", c.token)

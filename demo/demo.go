@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,7 +31,7 @@ type section struct {
 }
 
 func sections() []section {
-	return append(paymentSections(), transferSections()...)
+	return slices.Concat(paymentSections(), transferSections(), topUpSections())
 }
 
 // Run walks through every section and returns an error when an outcome is not the promised one. It

@@ -24,6 +24,7 @@ type world struct {
 	payments map[string]*fakePayment
 
 	transfers fakeTransfers
+	topUps    fakeTopUps
 
 	refundFails  bool // an uncollected payment stays paid
 	wrongTotal   bool // the bank forgets the tip
@@ -47,6 +48,7 @@ func newWorld(t *testing.T) *world {
 	mux.HandleFunc("POST /api/v1/payments/{token}/collect", w.collect)
 	mux.HandleFunc("POST /payer", w.payer)
 	w.transferRoutes(mux)
+	w.topUpRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w
@@ -176,7 +178,7 @@ func TestRunShowsEveryOutcome(t *testing.T) {
 		"1,250,000 rial (tip 50,000)",
 		"Outcome  collected", "Outcome  refunded", "Outcome  failed",
 		"Saga     http://ui.test/namespaces/paysaga/workflows/payment%2Ftoken-1",
-		"All 7 outcomes are as promised",
+		"All 8 outcomes are as promised",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -197,6 +199,7 @@ func TestRunSaysWhatIsNotAsPromised(t *testing.T) {
 		{"stuck", func(w *world) { w.stuck = true }, []string{"the payer got stuck: the bank's page has no button"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			c.breaks(w)
 			var out bytes.Buffer
@@ -206,7 +209,7 @@ func TestRunSaysWhatIsNotAsPromised(t *testing.T) {
 				require.Contains(t, out.String(), "NOT as promised")
 				require.Contains(t, out.String(), c.shows)
 			}
-			require.Contains(t, out.String(), "7 of 7", "the other sections run all the same")
+			require.Contains(t, out.String(), "8 of 8", "the other sections run all the same")
 			require.NotContains(t, out.String(), "outcomes are as promised")
 		})
 	}

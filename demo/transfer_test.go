@@ -136,6 +136,7 @@ func TestATransferThatIsNotAsPromised(t *testing.T) {
 		"lost deposit":    {func(f *fakeTransfers) { f.forgetful = true }, "deposit 3 is not in the list"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			c.breaks(&w.transfers)
 			require.ErrorContains(t, Run(t.Context(), w.config(&bytes.Buffer{})), c.says)

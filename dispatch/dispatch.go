@@ -169,6 +169,8 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 		return startSaga[workflows.TransferInput](ctx, d, row, workflows.TransferName)
 	case "deposit":
 		return startSaga[workflows.DepositInput](ctx, d, row, workflows.DepositName)
+	case "topup":
+		return startSaga[workflows.TopUpInput](ctx, d, row, workflows.TopUpName)
 	}
 	return fmt.Errorf("no saga is called %q", row.Saga)
 }
@@ -206,8 +208,8 @@ func sagaID(row store.Delivery) (string, error) {
 	switch row.Saga {
 	case "payment":
 		return workflows.PaymentID(row.Ref), nil
-	case "transfer", "deposit":
-		return row.Saga + "/" + row.Ref, nil // as TransferID and DepositID write them; start compares
+	case "transfer", "deposit", "topup":
+		return row.Saga + "/" + row.Ref, nil // as TransferID and the others write them; start compares
 	}
 	return "", fmt.Errorf("no saga is called %q", row.Saga)
 }

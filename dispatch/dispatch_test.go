@@ -110,22 +110,31 @@ func TestAStartIsMadeOnce(t *testing.T) {
 
 // A signal after the end changes nothing and is dropped; one to a saga that never was must be seen.
 func TestSignalsToSagasThatDoNotRun(t *testing.T) {
+	const completed, terminated, running = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 	for name, tt := range map[string]struct {
-		sagas, raced map[string]enums.WorkflowExecutionStatus
-		stays        string // with this error; empty = dropped
+		saga, message string
+		status, raced enums.WorkflowExecutionStatus
+		stays         string // with this error; empty = dropped
 	}{
-		"completed":                 {sagas: map[string]enums.WorkflowExecutionStatus{"payment/x": enums.WORKFLOW_EXECUTION_STATUS_COMPLETED}},
-		"terminated":                {sagas: map[string]enums.WorkflowExecutionStatus{"payment/x": enums.WORKFLOW_EXECUTION_STATUS_TERMINATED}},
-		"never there":               {stays: "never seen"},
-		"said gone, and runs again": {sagas: map[string]enums.WorkflowExecutionStatus{"payment/x": enums.WORKFLOW_EXECUTION_STATUS_COMPLETED}, raced: map[string]enums.WorkflowExecutionStatus{"payment/x": enums.WORKFLOW_EXECUTION_STATUS_RUNNING}, stays: "not taken by a running saga"},
+		"completed":                   {saga: "payment", message: "collected", status: completed},
+		"terminated":                  {saga: "payment", message: "collected", status: terminated},
+		"never there":                 {saga: "payment", message: "collected", stays: "never seen payment/5"},
+		"said gone, and runs again":   {saga: "payment", message: "collected", status: completed, raced: running, stays: "not taken by a running saga"},
+		"assigned after its end":      {saga: "transfer", message: "paid", status: completed},
+		"verified after its end":      {saga: "transfer", message: "verified", status: completed},
+		"a transfer that never was":   {saga: "transfer", message: "paid", stays: "never seen transfer/5"},
+		"a deposit resolved and over": {saga: "deposit", message: "resolved", status: completed},
+		"a deposit that never was":    {saga: "deposit", message: "resolved", stays: "never seen deposit/5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
-			if tt.sagas != nil {
-				h.temporal.sagas = tt.sagas
+			if tt.status != 0 {
+				h.temporal.sagas[tt.saga+"/5"] = tt.status
 			}
-			h.temporal.raced = tt.raced
-			h.row("payment", "x", "collected", `{"event_id": 1}`)
+			if tt.raced != 0 {
+				h.temporal.raced = map[string]enums.WorkflowExecutionStatus{tt.saga + "/5": tt.raced}
+			}
+			h.row(tt.saga, "5", tt.message, `{"event_id": 1}`)
 			h.run()
 			if tt.stays == "" {
 				h.delivered()
@@ -142,11 +151,15 @@ func TestSignalsToSagasThatDoNotRun(t *testing.T) {
 // What this program cannot deliver stays, says why, and holds up nobody else.
 func TestRowsThatCannotBeDelivered(t *testing.T) {
 	for name, tt := range map[string]struct{ saga, message, payload, says string }{
-		"unknown saga to start":  {"topup", "start", `{}`, `no saga is called "topup"`},
-		"unknown saga to signal": {"topup", "collected", `{}`, `no saga is called "topup"`},
-		"not an object":          {"payment", "start", `[1]`, "outbox payload"},
-		"wrong type":             {"payment", "start", `{"payment_id": "one"}`, "outbox payload"},
-		"another's payload":      {"payment", "start", `{"token": "y"}`, "payment/y"},
+		"unknown saga to start":   {"dream", "start", `{}`, `no saga is called "dream"`},
+		"unknown saga to signal":  {"dream", "collected", `{}`, `no saga is called "dream"`},
+		"not an object":           {"payment", "start", `[1]`, "outbox payload"},
+		"wrong type":              {"payment", "start", `{"payment_id": "one"}`, "outbox payload"},
+		"another's payload":       {"payment", "start", `{"token": "y"}`, "payment/y"},
+		"a transfer's wrong type": {"transfer", "start", `{"transfer_id": "x"}`, "outbox payload"},
+		"another transfer's":      {"transfer", "start", `{"transfer_id": 6}`, "transfer/6"},
+		"another deposit's":       {"deposit", "start", `{"deposit_id": 6}`, "deposit/6"},
+		"no deposit's":            {"deposit", "start", `{}`, "deposit/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -19,7 +19,6 @@ import (
 
 	"github.com/paysaga/paysaga/dispatch"
 	"github.com/paysaga/paysaga/store"
-	"github.com/paysaga/paysaga/workflows"
 )
 
 // temporal stands for the server: it takes starts and signals as the real one answers them.
@@ -48,8 +47,9 @@ func (f *temporal) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOp
 	if f.down != nil {
 		return nil, f.down
 	}
-	if workflow != workflows.PaymentName {
-		return nil, fmt.Errorf("no workflow %v", workflow)
+	kind, _, _ := strings.Cut(o.ID, "/")
+	if workflow != map[string]string{"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1"}[kind] {
+		return nil, fmt.Errorf("no workflow %v for %s", workflow, o.ID)
 	}
 	if _, known := f.sagas[o.ID]; known {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already", "", "")

@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/paysaga/paysaga/sagaclient"
-	"github.com/paysaga/paysaga/workflows"
 )
 
 // merchant is a development merchant.
@@ -102,14 +102,29 @@ func (w *world) paysaga(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// saga describes the saga of a payment; nothing while the dispatcher has not started it.
-func (w *world) saga(ctx context.Context, token string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	is, err := w.temporal.DescribeWorkflowExecution(ctx, workflows.PaymentID(token), "")
+// saga describes a saga; nothing while the dispatcher has not started it.
+func (w *world) saga(ctx context.Context, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	is, err := w.temporal.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
 		return nil, nil
 	}
 	return is, err
+}
+
+// details are what operators read of a saga; nothing while it has not started.
+func (w *world) details(ctx context.Context, id string) (string, error) {
+	value, err := w.temporal.QueryWorkflow(ctx, id, "", "__temporal_workflow_metadata")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("details of %s: %w", id, err)
+	}
+	var shown sdk.WorkflowMetadata
+	err = value.Get(&shown)
+	return shown.CurrentDetails, err
 }
 
 // await asks until the answer is yes.
@@ -155,6 +170,7 @@ func (w *world) send(ctx context.Context, r request) error {
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Authorization", r.key)
+	req.Header.Set("token", r.key) // the card-to-card dialect's
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err // names the method and the URL itself

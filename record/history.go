@@ -21,18 +21,16 @@ import (
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/paysaga/paysaga/workflows"
 )
 
-// playAll plays every story, those that leave the bank alone at the same time, and writes their histories.
-func (w *world) playAll(ctx context.Context, folder string, out io.Writer) error {
+// playAll plays stories, those that leave the bank alone at the same time, and writes their histories.
+func (w *world) playAll(ctx context.Context, stories []story, folder string, out io.Writer) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("folder of the histories: %w", err)
 	}
-	histories := make([]*historypb.History, len(payments))
+	histories := make([]*historypb.History, len(stories))
 	group, together := errgroup.WithContext(ctx)
-	for i, s := range payments {
+	for i, s := range stories {
 		if !s.alone {
 			group.Go(func() (err error) {
 				histories[i], err = w.play(together, s)
@@ -43,23 +41,22 @@ func (w *world) playAll(ctx context.Context, folder string, out io.Writer) error
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for i, s := range payments {
+	for i, s := range stories {
 		var err error
 		if s.alone {
 			if histories[i], err = w.play(ctx, s); err != nil {
 				return err
 			}
 		}
-		if err := write(filepath.Join(folder, "payment-"+s.outcome+".json"), histories[i]); err != nil {
+		if err := write(path(folder, s), histories[i]); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "  %-26s %3d events %3d workflow tasks\n", s.outcome, len(histories[i].Events), tasks(histories[i]))
-	}
-	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(readme(histories)), 0o644); err != nil {
-		return fmt.Errorf("table of contents: %w", err)
+		fmt.Fprintf(out, "  %-32s %3d events %3d workflow tasks\n", s.name, len(histories[i].Events), tasks(histories[i]))
 	}
 	return nil
 }
+
+func path(folder string, s story) string { return filepath.Join(folder, s.name+".json") }
 
 func tasks(h *historypb.History) int {
 	n := 0
@@ -71,37 +68,31 @@ func tasks(h *historypb.History) int {
 	return n
 }
 
-// play lets a payment go its way and returns the history of its saga.
+// play lets a story go its way and returns the history of its saga.
 func (w *world) play(ctx context.Context, s story) (*historypb.History, error) {
-	var fields []string
-	if s.auto {
-		fields = []string{"auto_collect", "true"}
-	}
-	token, err := w.create(ctx, s.merchant, fields...)
+	id, err := s.play(ctx, w)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.outcome, err)
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	if err := s.play(ctx, payment{w, s.merchant, token}); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.outcome, err)
-	}
-	id := workflows.PaymentID(token)
-	err = await(ctx, "the saga of "+s.outcome, func() (bool, error) {
-		is, err := w.saga(ctx, token)
+	err = await(ctx, "the saga of "+s.name, func() (bool, error) {
+		is, err := w.saga(ctx, id)
 		return is.GetWorkflowExecutionInfo().GetStatus() > enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	var result workflows.PaymentResult
-	if err := w.temporal.GetWorkflow(ctx, id, "").Get(ctx, &result); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.outcome, err)
+	var result struct {
+		State string `json:"state"`
 	}
-	if string(result.State) != s.end {
-		return nil, fmt.Errorf("%s: the saga ended %s, not %s", s.outcome, result.State, s.end)
+	if err := w.temporal.GetWorkflow(ctx, id, "").Get(ctx, &result); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	if result.State != s.end {
+		return nil, fmt.Errorf("%s: the saga ended %s, not %s", s.name, result.State, s.end)
 	}
 	h, err := w.history(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.outcome, err)
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return h, nil
 }

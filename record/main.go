@@ -5,6 +5,7 @@
 // as they are for ever: sagas that began with it may still run.
 //
 //	make record
+//	go run ./record -only transfer-
 package main
 
 import (
@@ -34,16 +35,20 @@ const patience = 3 * time.Minute
 
 func main() {
 	out := flag.String("out", filepath.Join("workflows", "testdata", "histories", release), "where the histories go")
+	only := flag.String("only", "", "record only the histories whose names begin so, such as transfer-; the others stay as they are")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := record(ctx, *out, os.Stdout); err != nil {
+	if err := record(ctx, *out, stories(*only), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
 }
 
-func record(ctx context.Context, folder string, out io.Writer) (err error) {
+func record(ctx context.Context, folder string, stories []story, out io.Writer) (err error) {
+	if len(stories) == 0 {
+		return errors.New("no history's name begins so")
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	home, err := os.MkdirTemp("", "paysaga-record-")
@@ -73,10 +78,10 @@ func record(ctx context.Context, folder string, out io.Writer) (err error) {
 		return err
 	}
 	defer w.temporal.Close()
-	if err := w.playAll(ctx, folder, out); err != nil {
+	if err := w.playAll(ctx, stories, folder, out); err != nil {
 		return fmt.Errorf("%w (logs in %s)", err, filepath.Join(home, "logs"))
 	}
-	return nil
+	return writeReadme(folder)
 }
 
 func newWorld(s *stack.Stack, keys string) (*world, error) {

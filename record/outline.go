@@ -2,11 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 )
 
 // outline tells a history in one line: what woke the saga, then what it did. Durable calls, which cost
@@ -42,17 +47,40 @@ func localActivity(e *historypb.HistoryEvent) string {
 	return about.ActivityType
 }
 
-// readme is the table of contents of a folder of payments' histories.
-func readme(histories []*historypb.History) string {
+// writeReadme writes the table of contents of a folder, those histories too that were recorded before.
+func writeReadme(folder string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Histories of release %s\n\n"+
 		"Recorded from a real server by `make record` and decrypted; today's code must replay them (`make replay`).\n"+
 		"Once released, never change one: sagas that began with it may still run. The Temporal UI opens them by\n"+
 		"*Import Event History*.\n\n"+
 		"The stories: what woke the saga, then its local calls; durable calls have a star.\n\n"+
-		"| payment | events | workflow tasks | story |\n|---|---|---|---|\n", release)
-	for i, h := range histories {
-		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", payments[i].outcome, len(h.Events), tasks(h), outline(h))
+		"| saga | events | workflow tasks | story |\n|---|---|---|---|\n", release)
+	for _, s := range stories("") {
+		h, err := read(path(folder, s))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", s.name, len(h.Events), tasks(h), outline(h))
 	}
-	return b.String()
+	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(b.String()), 0o644); err != nil {
+		return fmt.Errorf("table of contents: %w", err)
+	}
+	return nil
+}
+
+func read(path string) (*historypb.History, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the file
+	}
+	defer f.Close()
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return h, nil
 }

@@ -2,19 +2,34 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/paysaga/paysaga/workflows"
 )
 
-// story is one way in which a payment can go.
-type story struct {
-	outcome  string // of the file's name
+// paymentStory is one way in which a payment can go.
+type paymentStory struct {
+	outcome  string
 	merchant merchant
 	auto     bool // auto_collect
-	alone    bool // it changes the bank's rules, which are for everybody
+	alone    bool
 	play     func(ctx context.Context, p payment) error
-	end      string // the saga's result
+	end      string
+}
+
+func (s paymentStory) story() story {
+	return story{name: "payment-" + s.outcome, alone: s.alone, end: s.end, play: func(ctx context.Context, w *world) (string, error) {
+		var fields []string
+		if s.auto {
+			fields = []string{"auto_collect", "true"}
+		}
+		token, err := w.create(ctx, s.merchant, fields...)
+		if err != nil {
+			return "", err
+		}
+		return workflows.PaymentID(token), s.play(ctx, payment{w, s.merchant, token})
+	}}
 }
 
 // payment is the payment of a story.
@@ -24,8 +39,8 @@ type payment struct {
 	token    string
 }
 
-// payments are all stories of bank payments. workflows/replay_test.go names those that must exist.
-var payments = []story{
+// payments are all stories of bank payments.
+var payments = []paymentStory{
 	{outcome: "collected", merchant: taxi, end: "collected", play: func(ctx context.Context, p payment) error {
 		return inTurn(ctx, p.pays("pay"), p.is("paid"), p.collects)
 	}},
@@ -82,17 +97,6 @@ var payments = []story{
 	}},
 }
 
-type step func(ctx context.Context) error
-
-func inTurn(ctx context.Context, steps ...step) error {
-	for i, s := range steps {
-		if err := s(ctx); err != nil {
-			return fmt.Errorf("step %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
 func (p payment) pays(how string) step {
 	return func(ctx context.Context) error {
 		_, err := p.payer(ctx, p.token, how)
@@ -124,7 +128,7 @@ func (p payment) bankWorks(ctx context.Context) error { return p.rules(ctx, map[
 func (p payment) triesDurably(activity string) step {
 	return func(ctx context.Context) error {
 		return await(ctx, "durable tries of "+activity, func() (bool, error) {
-			is, err := p.saga(ctx, p.token)
+			is, err := p.saga(ctx, workflows.PaymentID(p.token))
 			for _, a := range is.GetPendingActivities() {
 				if a.GetActivityType().GetName() == activity {
 					return true, nil

@@ -24,6 +24,7 @@ func TestDocsAreDrawnFromTheTables(t *testing.T) {
 	draw(&b, "Attempt", "One visit of the payer to one bank. A payment may have several; at most one attempt's money serves it.", state.Attempts)
 	draw(&b, "Transfer", "What a merchant sees of a card-to-card payment.", state.Transfers)
 	draw(&b, "Deposit", "Money seen arriving on a merchant's card by SMS.", state.Deposits)
+	draw(&b, "Top-up", "A mobile charge or internet package bought from a merchant's balance.", state.TopUps)
 	if *update {
 		require.NoError(t, os.WriteFile(docsFile, []byte(b.String()), 0o644))
 	}

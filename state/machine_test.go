@@ -32,6 +32,10 @@ func TestDepositMachine(t *testing.T) {
 		[]state.Deposit{state.DepositMatched, state.DepositAssigned, state.DepositRefunded, state.DepositIgnored})
 }
 
+func TestTopUpMachine(t *testing.T) {
+	checkMachine(t, state.TopUps, "topups", []state.TopUp{state.TopUpDelivered, state.TopUpReversed})
+}
+
 func checkMachine[S ~string](t *testing.T, m state.Machine[S], table string, ends []S) {
 	t.Helper()
 	states := m.States()

@@ -41,18 +41,24 @@ type DepositList struct {
 	Size       int
 }
 
-// Deposits lists deposits.
+// Deposits lists deposits. Each combination of filters is a statement of its own, so each has its index.
 func (s *Store) Deposits(ctx context.Context, in DepositList) ([]Deposit, error) {
 	list := []Deposit{}
-	err := s.all(ctx, &list, `
-		SELECT d.id, d.merchant_id, m.public_id AS merchant, d.bank, d.account, d.amount, d.balance, d.at, d.payer_card, d.state, d.reason,
-		       d.transfer_id, d.created_at, d.resolve_by, d.state = 'suspense' AND d.resolve_by <= now() AS overdue,
-		       d.resolved_at, d.resolved_by, d.resolved_why, d.reference
-		FROM deposits d JOIN merchants m ON m.id = d.merchant_id
-		WHERE (?::bigint = 0 OR d.merchant_id = ?) AND (?::text = '' OR d.state = ?) AND (?::bigint = 0 OR d.id < ?)
-		ORDER BY d.id DESC LIMIT ?`,
-		in.MerchantID, in.MerchantID, in.State, in.State, in.Before, in.Before, in.Size)
-	if err != nil {
+	q := s.db.NewSelect().TableExpr("deposits AS d").Join("JOIN merchants AS m ON m.id = d.merchant_id").
+		ColumnExpr(`d.id, d.merchant_id, m.public_id AS merchant, d.bank, d.account, d.amount, d.balance, d.at, d.payer_card, d.state, d.reason,
+			d.transfer_id, d.created_at, d.resolve_by, d.state = 'suspense' AND d.resolve_by <= now() AS overdue,
+			d.resolved_at, d.resolved_by, d.resolved_why, d.reference`).
+		OrderExpr("d.id DESC").Limit(int64(in.Size))
+	if in.MerchantID != 0 {
+		q = q.Where("d.merchant_id = ?", in.MerchantID)
+	}
+	if in.State != "" {
+		q = q.Where("d.state = ?", in.State)
+	}
+	if in.Before != 0 {
+		q = q.Where("d.id < ?", in.Before)
+	}
+	if err := q.Scan(ctx, &list); err != nil {
 		return nil, fmt.Errorf("list deposits: %w", err)
 	}
 	return list, nil

@@ -39,31 +39,28 @@ func (s *Store) CreatePaymentOnce(ctx context.Context, key IdempotencyKey, in Ne
 	})
 }
 
+// AnswerOnce keeps an answer under a key; whoever asks again gets the one that was kept.
+func (s *Store) AnswerOnce(ctx context.Context, key IdempotencyKey, answer func() Answer) (Answer, error) {
+	return s.once(ctx, key, func(context.Context, conn) (Answer, error) { return answer(), nil })
+}
+
 // once stores the answer in the transaction of the command that it answers. The insert comes first:
 // a twin waits there, on the primary key, until this transaction ends.
 func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(context.Context, conn) (Answer, error)) (Answer, error) {
 	var out Answer
 	err := s.inTx(ctx, "idempotent command", func(ctx context.Context, tx conn) error {
-		var inserted int
-		err := tx.one(ctx, "idempotency key", &inserted, `
-			WITH i AS (
-				INSERT INTO idempotency_keys (merchant_id, route, key, fingerprint, status, body)
-				VALUES (?, ?, ?, ?, 0, '') ON CONFLICT DO NOTHING RETURNING 1
-			)
-			SELECT count(*) FROM i`, key.MerchantID, key.Route, key.Key, key.Fingerprint[:])
+		first, err := claimKey(ctx, tx, key)
 		if err != nil {
 			return err
 		}
-		if inserted == 0 {
+		if !first {
 			out, err = replay(ctx, tx, key)
 			return err
 		}
 		if out, err = command(ctx, tx); err != nil {
 			return err
 		}
-		err = tx.exec(ctx, `UPDATE idempotency_keys SET status = ?, body = ? WHERE merchant_id = ? AND route = ? AND key = ?`,
-			out.Status, out.Body, key.MerchantID, key.Route, key.Key)
-		return err
+		return keepAnswer(ctx, tx, key, out)
 	})
 	var pg *pgconn.PgError
 	switch {
@@ -76,6 +73,26 @@ func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(conte
 		s.kick()
 	}
 	return out, nil
+}
+
+// claimKey says whether this request is the first under its key. Its twin waits here, on the primary key,
+// until the first one's transaction ends.
+func claimKey(ctx context.Context, tx conn, key IdempotencyKey) (first bool, err error) {
+	var inserted int
+	err = tx.one(ctx, "idempotency key", &inserted, `
+		WITH i AS (
+			INSERT INTO idempotency_keys (merchant_id, route, key, fingerprint, status, body)
+			VALUES (?, ?, ?, ?, 0, '') ON CONFLICT DO NOTHING RETURNING 1
+		)
+		SELECT count(*) FROM i`, key.MerchantID, key.Route, key.Key, key.Fingerprint[:])
+	return inserted > 0, err
+}
+
+// keepAnswer stores the answer of a claimed key; the first one stays.
+func keepAnswer(ctx context.Context, db conn, key IdempotencyKey, answer Answer) error {
+	return db.exec(ctx, `
+		UPDATE idempotency_keys SET status = ?, body = ? WHERE merchant_id = ? AND route = ? AND key = ? AND status = 0`,
+		answer.Status, answer.Body, key.MerchantID, key.Route, key.Key)
 }
 
 func replay(ctx context.Context, tx conn, key IdempotencyKey) (Answer, error) {

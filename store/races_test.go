@@ -281,3 +281,40 @@ func TestAttemptsAtOnceAreCounted(t *testing.T) {
 	}
 	require.Equal(t, store.MaxAttempts, value[int](w, `SELECT count(*) FROM attempts WHERE payment_id = ?`, p.ID))
 }
+
+// An SMS comes in the reservation's last moment and waits for the row behind the saga's look at the deadline,
+// which gives the amount away. The saga has ended by then: the money is a person's to assign.
+func TestDepositAgainstTheEndOfTheReservation(t *testing.T) {
+	s := newShop(t)
+	tr := s.transfer(10_000)
+	sms := s.sms(tr.Amount, 5_000_000)
+	s.exec(`UPDATE transfers SET expires_at = now(), reserved_until = clock_timestamp() + interval '1 second' WHERE id = ?`, tr.ID)
+
+	deadline, err := s.owner.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = deadline.Rollback() })
+	_, err = deadline.NewRaw(`SELECT FROM transfers WHERE id = ? FOR NO KEY UPDATE`, tr.ID).Exec(t.Context())
+	require.NoError(t, err)
+	got := make(chan store.Intake, 1)
+	go func() {
+		in, err := s.RecordSMS(t.Context(), sms)
+		if err == nil {
+			got <- in
+		}
+		close(got)
+	}()
+	s.blocked(1)
+	require.Eventually(t, func() bool {
+		return value[bool](s.world, `SELECT now() >= reserved_until FROM transfers WHERE id = ?`, tr.ID)
+	}, 4*time.Second, 10*time.Millisecond)
+	_, err = deadline.NewRaw(`UPDATE transfers SET state = 'expired', reserved = false WHERE id = ?`, tr.ID).Exec(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, deadline.Commit())
+
+	in := <-got
+	require.NotZero(t, in.DepositID)
+	require.Zero(t, in.PayID)
+	require.Equal(t, store.ReasonLate, s.reason(in.DepositID))
+	require.Equal(t, state.TransferExpired, s.again(tr).State)
+	s.requireTrue()
+}

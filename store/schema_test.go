@@ -16,6 +16,7 @@ import (
 
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/vault"
 )
 
 // Rows are read into structs by column name, so a column that no struct knows would go unseen.
@@ -194,19 +195,7 @@ func TestPlans(t *testing.T) {
 			require.NotContains(t, plan, "Seq Scan on "+table, "%s\n%s", statement, plan)
 		}
 	}
-	uses := func(text string, indexes ...string) {
-		t.Helper()
-		found := 0
-		for statement, plan := range plans {
-			if strings.Contains(statement, text) {
-				found++
-				for _, index := range indexes {
-					require.Contains(t, plan, index, statement)
-				}
-			}
-		}
-		require.NotZero(t, found, "no statement holds %q", text)
-	}
+	uses := usedBy(t, plans)
 	uses("SET state = 'collected', collected_at", "payments_token_key")
 	uses("AND p.merchant_id = $2", "payments_token_key")
 	uses("ORDER BY p.created_at", "payments_list")
@@ -216,6 +205,123 @@ func TestPlans(t *testing.T) {
 	for _, q := range built {
 		require.NotContains(t, plans[q], "Sort", "the index has the order: %s", plans[q])
 	}
+}
+
+// The same for card-to-card transfers, their messages and deposits.
+func TestCardPlans(t *testing.T) {
+	s := newShop(t)
+	pending, expired := s.transfer(10_000), s.transfer(10_000)
+	s.fillCards(4000)
+	s.db.SetMaxOpenConns(1) // prepared statements belong to a connection
+	ctx := t.Context()
+	stray := s.sms(777, 1, func(m *store.SMS) { m.MessageID = "m1" })
+	deposit := s.record(stray).DepositID
+	require.NoError(t, s.AddDevice(ctx, s.m.ID, "abcdef1", "shop", s.vault.SealText(s.m.ID, vault.DeviceSecret, "hidden")))
+	card := s.seal("6037991234567893")
+	for _, call := range []func() error{
+		func() error { s.transfer(10_000); return nil },
+		func() error { s.transfer(10_000, func(in *store.NewTransfer) { in.PayerCard = &card }); return nil },
+		func() error { _, err := s.CheckTransfer(ctx, s.m.ID, pending.ID); return err },
+		func() error { _, err := s.SetPayerCard(ctx, s.m.ID, pending.ID, card); return err },
+		func() error { _, err := s.Transfer(ctx, s.m.ID, pending.ID); return err },
+		func() error { _, err := s.TransferPage(ctx, pending.LinkToken); return err },
+		func() error { _, err := s.TransferNow(ctx, pending.LinkToken); return err },
+		func() error { s.ago(expired, 2*time.Hour); _, err := s.AtTransferDeadline(ctx, expired.ID); return err },
+		func() error { return s.SetTransferAttention(ctx, pending.ID, "x") },
+		func() error { _, err := s.TransferTimeline(ctx, pending.ID); return err },
+		func() error { s.record(stray); return nil },
+		func() error { _, err := s.Suggestions(ctx, []int64{deposit}); return err },
+		func() error { return s.SetDepositAttention(ctx, deposit, "x") },
+		func() error { _, err := s.Device(ctx, "abcdef1"); return err },
+		func() error { _, err := s.Devices(ctx, s.m.ID); return err },
+		func() error {
+			return s.ResolveDeposit(ctx, store.DepositResolution{DepositID: deposit, As: state.DepositAssigned, PayID: expired.ID, By: "x", Why: "y"})
+		},
+		func() error { s.deposit(s.again(pending)); return nil },
+	} {
+		require.NoError(t, call())
+	}
+	plans := s.plans(nil)
+	for statement, plan := range plans {
+		for _, table := range []string{"transfers", "transfer_events", "deposits", "sms", "outbox", "ledger_transfers", "card_vault"} {
+			if !strings.Contains(statement, "JOIN card_vault") { // of a few cards
+				require.NotContains(t, plan, "Seq Scan on "+table, "%s\n%s", statement, plan)
+			}
+		}
+	}
+	uses := usedBy(t, plans)
+	uses("SET state = 'verified', verified_at", "transfers_pkey")                             // a merchant's check
+	uses("SET reserved = false WHERE id IN", "transfers_reservation")                         // looking for a free amount
+	uses("FOR NO KEY UPDATE OF t", "transfers_amount")                                        // whose a deposit is
+	uses("WHERE t.link_token", "transfers_link_token_key")                                    // the payer's page
+	uses("SELECT state, expires_at, now() AS now FROM transfers", "transfers_link_token_key") // its polling
+	uses("SET repeats = repeats + 1", "sms_content", "sms_message_id")
+	uses("WHERE d.id = ANY", "transfers_amount", "deposits_pkey") // suggestions
+	uses("FROM devices d JOIN", "devices_pkey")
+	uses("FROM devices WHERE merchant_id", "devices_merchant")
+}
+
+// The list of what waits for a person finds it among all that ever came.
+func TestDepositListPlans(t *testing.T) {
+	s := newShop(t)
+	s.fillCards(4000)
+	var built []string
+	on := store.New(s.db.WithQueryHook(seen(func(q string) { built = append(built, q) })), func() {})
+	for _, tt := range []struct {
+		list  store.DepositList
+		index string
+	}{
+		{store.DepositList{MerchantID: s.m.ID, State: state.DepositSuspense, Size: 50}, "deposits_suspense"},
+		{store.DepositList{MerchantID: s.m.ID, State: state.DepositSuspense, Before: 1 << 40, Size: 50}, "deposits_suspense"},
+		{store.DepositList{State: state.DepositSuspense, Size: 50}, "deposits_suspense"},
+		{store.DepositList{MerchantID: s.m.ID, Size: 50}, "deposits_list"},
+		{store.DepositList{Before: 1 << 40, Size: 50}, "deposits_pkey"},
+	} {
+		built = nil
+		_, err := on.Deposits(t.Context(), tt.list)
+		require.NoError(t, err)
+		require.Len(t, built, 1)
+		require.Contains(t, s.plans(built)[built[0]], tt.index)
+	}
+}
+
+// usedBy checks that every statement with a text uses the indexes.
+func usedBy(t *testing.T, plans map[string]string) func(text string, indexes ...string) {
+	return func(text string, indexes ...string) {
+		t.Helper()
+		found := 0
+		for statement, plan := range plans {
+			if strings.Contains(statement, text) {
+				found++
+				for _, index := range indexes {
+					require.Contains(t, plan, index, "%s\n%s", statement, plan)
+				}
+			}
+		}
+		require.NotZero(t, found, "no statement holds %q", text)
+	}
+}
+
+// fillCards adds n old transfers, each with an event, a message and its deposit.
+func (s *shop) fillCards(n int) {
+	s.Helper()
+	_, err := s.owner.NewRaw(`
+		INSERT INTO transfers (merchant_id, fid, link_token, price, amount, cards, state, reserved, deposit_id, created_at, expires_at, reserved_until, paid_at)
+		SELECT ?, 1000000 + i, 'fill' || lpad(i::text, 20, '0'), 10000, 10010 + i % 500 * 10, '{1}', CASE i % 2 WHEN 0 THEN 'expired' ELSE 'paid' END, false,
+		       CASE i % 2 WHEN 1 THEN i END, past, past, past, past FROM generate_series(1, ?) i, LATERAL (SELECT now() - i * interval '1 minute' - interval '1 day' AS past) t;
+		UPDATE transfers SET reserved = true, amount = 20000 + id * 10, reserved_until = now() + interval '1 hour' WHERE link_token LIKE 'fill%' AND id % 20 = 0;
+		INSERT INTO transfer_events (transfer_id, kind) SELECT id, 'created' FROM transfers;
+		INSERT INTO merchants (public_id, display_name, gateways, collect_window) SELECT 'fill' || i, '', '{zibal}', '1 minute' FROM generate_series(1, 200) i;
+		INSERT INTO devices (id, merchant_id, key_id, sealed) SELECT 'filled' || id, id, 'k', '' FROM merchants;
+		INSERT INTO sms (merchant_id, source, message_id, content, sender, key_id, sealed, bank, kind, received_at)
+		SELECT CASE i % 5 WHEN 0 THEN ? ELSE (SELECT max(id) FROM merchants) - i % 100 END, 'key/1', 'fill' || i, sha256(i::text::bytea), 'x', 'k', '', 'saman', 'deposit', now() FROM generate_series(1, ?) i;
+		INSERT INTO deposits (merchant_id, sms_id, bank, account, amount, at, state, transfer_id, resolve_by, resolved_at, resolved_by, resolved_why)
+		SELECT merchant_id, id, 'saman', 'x', 100, now(), CASE id % 50 WHEN 0 THEN 'suspense' ELSE 'ignored' END, NULL, now() + interval '1 day',
+		       CASE id % 50 WHEN 0 THEN NULL ELSE now() END, 'x', 'y' FROM sms;
+		INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref) SELECT 'card/1', 'card/2', 1, 'fill/' || id FROM deposits;
+		INSERT INTO outbox (saga, ref, message, payload) SELECT 'transfer', 'fill' || id, 'start', '{}' FROM transfers;
+		ANALYZE`, s.m.ID, n, s.m.ID, n).Exec(s.Context())
+	require.NoError(s, err)
 }
 
 type seen func(query string)

@@ -106,7 +106,7 @@ func receiveDeposit(ctx context.Context, tx conn, smsID int64, m SMS) (Intake, e
 	}
 	var rivals []rival
 	err = tx.all(ctx, &rivals, `
-		SELECT t.id, t.state, t.cards, t.created_at, t.reserved_until, now() < t.reserved_until AS holds,
+		SELECT t.id, t.state, t.cards, t.created_at, t.reserved_until, t.reserved AND now() < t.reserved_until AS holds,
 		       v.pan_hmac, coalesce(v.bin, '') AS bin, coalesce(v.last4, '') AS last4
 		FROM transfers t LEFT JOIN card_vault v ON v.id = t.payer_card_id
 		WHERE t.merchant_id = ? AND t.amount = ? ORDER BY t.created_at DESC LIMIT 20 FOR NO KEY UPDATE OF t`,

@@ -116,7 +116,12 @@ func TestCreateTransfer(t *testing.T) {
 	_, err := s.CreateTransfer(t.Context(), store.NewTransfer{Merchant: s.m, FID: 1, Price: 20_000, Cards: s.cards})
 	require.ErrorIs(t, err, store.ErrInvoiceUsed)
 	other := s.newMerchant()
-	_, err = s.CreateTransfer(t.Context(), store.NewTransfer{Merchant: other, FID: 1, Price: 20_000, Cards: s.cards})
+	card, err := s.vault.Seal(other.ID, "6219860000000019")
+	require.NoError(t, err)
+	require.NoError(t, s.AddDestinationCard(t.Context(), other.ID, store.DestinationCard{Bank: "saman", Card: card}))
+	cards, err := s.DestinationCards(t.Context(), other.ID)
+	require.NoError(t, err)
+	_, err = s.CreateTransfer(t.Context(), store.NewTransfer{Merchant: other, FID: 1, Price: 20_000, Cards: []int64{cards[0].ID}})
 	require.NoError(t, err, "another merchant's invoice 1")
 
 	withCard := s.seal("6037991234567893")

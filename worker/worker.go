@@ -20,6 +20,7 @@ type Options struct {
 	Payments  *activities.Payments
 	Bank      *activities.Bank
 	Transfers *activities.Transfers
+	TopUps    *activities.TopUps
 	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
 	StoreCalls int
 }
@@ -72,6 +73,8 @@ func RegisterWorkflows(r WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: workflows.PaymentName})
 	r.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: workflows.TransferName})
 	r.RegisterWorkflowWithOptions(workflows.Deposit, workflow.RegisterOptions{Name: workflows.DepositName})
+	r.RegisterWorkflowWithOptions(workflows.TopUp, workflow.RegisterOptions{Name: workflows.TopUpName})
+	r.RegisterWorkflowWithOptions(workflows.Catalogue, workflow.RegisterOptions{Name: workflows.CatalogueName})
 }
 
 // ActivityRegistry is a worker or a test environment.
@@ -84,6 +87,7 @@ func RegisterActivities(r ActivityRegistry, opt Options) {
 	r.RegisterActivityWithOptions(opt.Payments, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Bank, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Transfers, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.TopUps, activity.RegisterOptions{})
 }
 
 // Start begins polling.

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/paysaga/paysaga/activities"
@@ -35,13 +37,13 @@ func (r *registry) RegisterActivityWithOptions(a any, options activity.RegisterO
 func TestRegisteredNames(t *testing.T) {
 	var r registry
 	worker.RegisterWorkflows(&r)
-	worker.RegisterActivities(&r, worker.Options{Payments: &activities.Payments{}, Bank: &activities.Bank{}})
-	require.Equal(t, []string{"payment.v1"}, r.workflows)
+	worker.RegisterActivities(&r, worker.Options{Payments: &activities.Payments{}, Bank: &activities.Bank{}, Transfers: &activities.Transfers{}})
+	require.Equal(t, []string{"payment.v1", "transfer.v1", "deposit.v1"}, r.workflows)
 	slices.Sort(r.activities)
 	require.Equal(t, []string{
 		"ConfirmAtBank", "InquireAtBank",
 		"PaymentAftermath", "PaymentAttention", "PaymentDeadline", "PaymentNotPaid", "PaymentPaid", "PaymentRefunded", "PaymentSettled", "PaymentVisits",
-		"SettleAtBank", "UndoAtBank",
+		"SetDepositAttention", "SetTransferAttention", "SettleAtBank", "TransferDeadline", "UndoAtBank",
 	}, r.activities)
 }
 
@@ -52,6 +54,10 @@ func TestQueuesSignalsAndUpdates(t *testing.T) {
 	require.Equal(t, "collected", workflows.CollectedSignal)
 	require.Equal(t, "cancelled", workflows.CancelledSignal)
 	require.Equal(t, "resolved", workflows.ResolvedSignal)
+	require.Equal(t, "card_set", workflows.CardSetSignal)
+	require.Equal(t, "paid", workflows.PaidSignal)
+	require.Equal(t, "mismatched", workflows.MismatchedSignal)
+	require.Equal(t, "verified", workflows.VerifiedSignal)
 	require.Equal(t, "inquire", workflows.InquireUpdate)
 }
 
@@ -70,10 +76,24 @@ func TestWorkflowIDs(t *testing.T) {
 	require.Equal(t, "payment/AsF42Sg53", workflows.PaymentID("AsF42Sg53"))
 	longest := strings.Repeat("x", 40) // what the database allows for a token
 	require.Less(t, len(workflows.PaymentID(longest)), workflows.MaxIDLength)
-	in := workflows.PaymentInput{Token: store.NewToken(), Merchant: "shop", Amount: 1_200_000}
-	require.Equal(t, "payment/"+in.Token, in.Options().ID)
-	require.Equal(t, "sagas", in.Options().TaskQueue)
-	require.Zero(t, in.Options().WorkflowExecutionTimeout, "a saga is never cut off")
-	require.Zero(t, in.Options().WorkflowRunTimeout)
-	require.Equal(t, "1,200,000 rial · shop · payment", in.Summary())
+	require.Less(t, len(workflows.TransferID(math.MaxInt64)), workflows.MaxIDLength)
+	token := store.NewToken()
+	for _, tt := range []struct {
+		in interface {
+			Options() client.StartWorkflowOptions
+			Summary() string
+		}
+		id, summary string
+	}{
+		{workflows.PaymentInput{Token: token, Merchant: "shop", Amount: 1_200_000}, "payment/" + token, "1,200,000 rial · shop · payment"},
+		{workflows.TransferInput{TransferID: 19, Merchant: "shop", Amount: 11_385}, "transfer/19", "11,385 rial · shop · transfer"},
+		{workflows.DepositInput{DepositID: 7, Merchant: "shop", Amount: 11_385, Reason: "late"}, "deposit/7", "11,385 rial · shop · deposit: late"},
+	} {
+		o := tt.in.Options()
+		require.Equal(t, tt.id, o.ID)
+		require.Equal(t, "sagas", o.TaskQueue)
+		require.Zero(t, o.WorkflowExecutionTimeout, "a saga is never cut off")
+		require.Zero(t, o.WorkflowRunTimeout)
+		require.Equal(t, tt.summary, tt.in.Summary())
+	}
 }

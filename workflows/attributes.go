@@ -90,3 +90,23 @@ func (in DepositInput) Options() client.StartWorkflowOptions {
 func (in DepositInput) Summary() string {
 	return fmt.Sprintf("%s rial · %s · deposit: %s", in.Amount, in.Merchant, in.Reason)
 }
+
+// Options start a top-up's saga.
+func (in TopUpInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        TopUpID(in.TopUpID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("topup"),
+			SagaState.ValueSet(string(state.TopUpReserved)),
+			Provider.ValueSet(in.Provider),
+			AmountRial.ValueSet(int64(in.Amount)),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in TopUpInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · top-up", in.Amount, in.Merchant)
+}

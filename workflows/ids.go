@@ -13,6 +13,9 @@ const (
 	PaymentName  = "payment.v1"
 	TransferName = "transfer.v1"
 	DepositName  = "deposit.v1"
+	TopUpName    = "topup.v1"
+
+	CatalogueName = "catalogue.v1"
 )
 
 // Task queues.
@@ -29,3 +32,9 @@ func TransferID(payID int64) string { return "transfer/" + strconv.FormatInt(pay
 
 // DepositID is the workflow id of the saga of a deposit without an owner.
 func DepositID(id int64) string { return "deposit/" + strconv.FormatInt(id, 10) }
+
+// TopUpID is the workflow id of a top-up's saga.
+func TopUpID(id int64) string { return "topup/" + strconv.FormatInt(id, 10) }
+
+// CatalogueID is the id of the schedule that refreshes a reseller's products.
+func CatalogueID(provider string) string { return "catalogue/" + provider }

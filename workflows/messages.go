@@ -99,8 +99,32 @@ type DepositResolved struct {
 	Reference string        `json:"reference"`
 }
 
-// DepositResult is how a deposit ended.
+// DepositResult is how a deposit ended, by whose word, and why.
 type DepositResult struct {
-	State state.Deposit `json:"state"`
-	PayID int64         `json:"pay_id,omitempty"`
+	State     state.Deposit `json:"state"`            // assigned, refunded or ignored
+	PayID     int64         `json:"pay_id,omitempty"` // the transfer it was assigned to
+	By        string        `json:"by"`
+	Why       string        `json:"why"`
+	Reference string        `json:"reference,omitempty"` // the bank's, of money sent back
+}
+
+// TopUpInput starts a top-up's saga. The store writes it to the outbox. The mobile number stays in its row.
+type TopUpInput struct {
+	TopUpID   int64      `json:"topup_id"`
+	Merchant  string     `json:"merchant"` // public id
+	Amount    money.Rial `json:"amount"`
+	Provider  string     `json:"provider"`
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+// TopUpResolved is the payload of a top-up's ResolvedSignal: who decided what, and why.
+type TopUpResolved struct {
+	State state.TopUp `json:"state"` // delivered or reversed
+	By    string      `json:"by"`
+	Why   string      `json:"why"`
+}
+
+// TopUpResult is how a top-up ended.
+type TopUpResult struct {
+	State state.TopUp `json:"state"` // delivered or reversed
 }

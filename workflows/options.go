@@ -59,6 +59,9 @@ var (
 	inquireStep = bankStep("ask the bank", AttentionUnknown)
 	settleStep  = bankStep("settle at the bank", AttentionSettlement)
 	undoStep    = bankStep("return the money", AttentionRefund)
+
+	submitStep       = bankStep("order at the reseller", AttentionUnknown)
+	inquireTopUpStep = bankStep("ask the reseller", AttentionUnknown)
 )
 
 // defaultPatience is how long a call may stay open before a person is called.
@@ -66,6 +69,12 @@ const defaultPatience = 15 * time.Minute
 
 // checkPatience is how long a merchant may leave a paid transfer unchecked before a person is called.
 const checkPatience = 24 * time.Hour
+
+// A catalogue is read in this time, or by the next schedule.
+const (
+	catalogueTime     = time.Minute
+	cataloguePatience = 10 * time.Minute
+)
 
 // retryRefused is the pause before a bank that said a final no to settlement or refund is asked
 // again: money is at stake, so the saga never gives up, and a person has been called.

@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -50,7 +49,7 @@ func Payment(ctx workflow.Context, in PaymentInput) (PaymentResult, error) {
 }
 
 func (p *paymentSaga) run(ctx workflow.Context) error {
-	p.say(ctx, "created: %s rial, collect by `%s`", p.in.Amount, p.in.CollectBy.UTC().Format(time.DateTime))
+	p.say(ctx, "created: %s rial, collect by `%s`", p.in.Amount, moment(p.in.CollectBy))
 	if err := p.untilDeadline(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,30 +20,39 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/paysaga/paysaga/sagaclient"
-	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/worker"
 	"github.com/paysaga/paysaga/workflows"
 )
 
-// outcomes are the ways of a payment that every release must have recorded, and how each ends.
-var outcomes = map[string]state.Payment{
-	"collected":               state.PaymentCollected,
-	"auto-collected":          state.PaymentCollected,
-	"collected-by-inquiry":    state.PaymentCollected,
-	"collected-by-checkpoint": state.PaymentCollected,
-	"callback-twice":          state.PaymentCollected,
-	"verify-unknown":          state.PaymentCollected,
-	"settle-retried":          state.PaymentCollected,
-	"paid-twice":              state.PaymentCollected,
-	"refunded":                state.PaymentRefunded,
-	"refunded-late":           state.PaymentRefunded,
-	"refund-resolved":         state.PaymentRefunded,
-	"bank-silent":             state.PaymentRefunded,
-	"cancelled":               state.PaymentRefunded,
-	"cancelled-unpaid":        state.PaymentFailed,
-	"failed":                  state.PaymentFailed,
-	"abandoned":               state.PaymentFailed,
-	"expired":                 state.PaymentExpired,
+// outcomes are the ways of each saga that every release must have recorded, and how each ends.
+var outcomes = map[string]string{
+	"payment-collected":               "collected",
+	"payment-auto-collected":          "collected",
+	"payment-collected-by-inquiry":    "collected",
+	"payment-collected-by-checkpoint": "collected",
+	"payment-callback-twice":          "collected",
+	"payment-verify-unknown":          "collected",
+	"payment-settle-retried":          "collected",
+	"payment-paid-twice":              "collected",
+	"payment-refunded":                "refunded",
+	"payment-refunded-late":           "refunded",
+	"payment-refund-resolved":         "refunded",
+	"payment-bank-silent":             "refunded",
+	"payment-cancelled":               "refunded",
+	"payment-cancelled-unpaid":        "failed",
+	"payment-failed":                  "failed",
+	"payment-abandoned":               "failed",
+	"payment-expired":                 "expired",
+
+	"transfer-verified":      "verified",
+	"transfer-verified-late": "verified",
+	"transfer-mismatched":    "mismatched",
+	"transfer-expired":       "expired",
+
+	"deposit-assigned": "assigned",
+	"deposit-refunded": "refunded",
+	"deposit-ignored":  "ignored",
+	"deposit-overdue":  "ignored",
 }
 
 // anyKeys are payload keys of 32 zeros; histories are kept in the clear, so every key will do.
@@ -66,8 +76,13 @@ func histories(t *testing.T) map[string]*historypb.History {
 	return list
 }
 
-// replay runs a history through workflows and answers the result that they reach.
-func replay(t *testing.T, h *historypb.History, register func(worker.WorkflowRegistry), opt sdkworker.WorkflowReplayerOptions) (state.Payment, error) {
+// outcome is what every saga's result tells.
+type outcome struct {
+	State string `json:"state"`
+}
+
+// replay runs a history through workflows and answers the state that their result tells.
+func replay(t *testing.T, h *historypb.History, register func(worker.WorkflowRegistry), opt sdkworker.WorkflowReplayerOptions) (string, error) {
 	t.Helper()
 	codec, err := sagaclient.NewCodec(anyKeys)
 	require.NoError(t, err)
@@ -76,7 +91,7 @@ func replay(t *testing.T, h *historypb.History, register func(worker.WorkflowReg
 	require.NoError(t, err)
 	register(replayer)
 	quiet := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	original := sdkworker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: "payment/recorded"}}
+	original := sdkworker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: "saga/recorded"}}
 	if err := replayer.ReplayWorkflowHistoryWithOptions(quiet, h, original); err != nil {
 		return "", err
 	}
@@ -84,7 +99,7 @@ func replay(t *testing.T, h *historypb.History, register func(worker.WorkflowReg
 		GetWorkflowResult(workflowID string, valuePtr any) error
 	})
 	require.True(t, ok)
-	var result workflows.PaymentResult
+	var result outcome
 	err = results.GetWorkflowResult(original.OriginalExecution.ID, &result)
 	return result.State, err
 }
@@ -117,34 +132,71 @@ func TestReplayElsewhere(t *testing.T) {
 	}
 }
 
+// change is a saga that was changed without a version.
+type change struct {
+	of, what string
+	register func(worker.WorkflowRegistry)
+}
+
+func changed[In, Out any](name, what string, saga func(workflow.Context, In) (Out, error)) change {
+	return change{name, what, func(r worker.WorkflowRegistry) {
+		r.RegisterWorkflowWithOptions(saga, workflow.RegisterOptions{Name: name})
+	}}
+}
+
+// changesOf are changes that every saga must notice.
+func changesOf[In, Out any](name string, saga func(workflow.Context, In) (Out, error)) []change {
+	return []change{
+		changed(name, "a timer more", func(ctx workflow.Context, in In) (Out, error) {
+			workflow.NewTimer(ctx, time.Hour)
+			return saga(ctx, in)
+		}),
+		changed(name, "a local activity more", func(ctx workflow.Context, in In) (Out, error) {
+			local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: time.Second})
+			if err := workflow.ExecuteLocalActivity(local, "PaymentVisits", 1).Get(ctx, nil); err != nil {
+				var none Out
+				return none, err
+			}
+			return saga(ctx, in)
+		}),
+		changed(name, "every step less", func(workflow.Context, In) (Out, error) {
+			var none Out
+			return none, nil
+		}),
+	}
+}
+
 // Replay bites: a saga that was changed without a version fails on every history.
 func TestChangedWorkflowFailsReplay(t *testing.T) {
-	changes := map[string]func(workflow.Context, workflows.PaymentInput) (workflows.PaymentResult, error){
-		"a timer more": func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
-			workflow.NewTimer(ctx, time.Hour)
-			return workflows.Payment(ctx, in)
+	changes := slices.Concat(
+		changesOf(workflows.PaymentName, workflows.Payment),
+		changesOf(workflows.TransferName, workflows.Transfer),
+		changesOf(workflows.DepositName, workflows.Deposit),
+		[]change{
+			changed(workflows.PaymentName, "another deadline", func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
+				in.CollectBy = in.CreatedAt // no timer at all
+				return workflows.Payment(ctx, in)
+			}),
+			changed(workflows.TransferName, "another deadline", func(ctx workflow.Context, in workflows.TransferInput) (workflows.TransferResult, error) {
+				in.ExpiresAt = in.CreatedAt
+				return workflows.Transfer(ctx, in)
+			}),
+			changed(workflows.DepositName, "another deadline", func(ctx workflow.Context, in workflows.DepositInput) (workflows.DepositResult, error) {
+				in.ResolveBy = in.CreatedAt
+				return workflows.Deposit(ctx, in)
+			}),
 		},
-		"a local activity more": func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
-			local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: time.Second})
-			workflow.ExecuteLocalActivity(local, "PaymentVisits", in.PaymentID)
-			return workflows.Payment(ctx, in)
-		},
-		"every step less": func(workflow.Context, workflows.PaymentInput) (workflows.PaymentResult, error) {
-			return workflows.PaymentResult{State: state.PaymentExpired}, nil
-		},
-		"another deadline": func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
-			in.CollectBy = in.CreatedAt // no timer at all
-			return workflows.Payment(ctx, in)
-		},
-	}
-	for change, changed := range changes {
-		register := func(r worker.WorkflowRegistry) {
-			r.RegisterWorkflowWithOptions(changed, workflow.RegisterOptions{Name: workflows.PaymentName})
-		}
+	)
+	for _, change := range changes {
+		tried := 0
 		for name, h := range histories(t) {
-			_, err := replay(t, h, register, sdkworker.WorkflowReplayerOptions{})
-			require.Error(t, err, "%s: %s went unnoticed", change, name)
+			if h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName() == change.of {
+				_, err := replay(t, h, change.register, sdkworker.WorkflowReplayerOptions{})
+				require.Error(t, err, "%s: %s went unnoticed", change.what, name)
+				tried++
+			}
 		}
+		require.NotZero(t, tried, change.of)
 	}
 }
 
@@ -155,7 +207,7 @@ func TestEveryOutcomeIsRecorded(t *testing.T) {
 	all := histories(t)
 	for _, release := range releases {
 		for outcome, want := range outcomes {
-			name := filepath.Base(release) + "/payment-" + outcome
+			name := filepath.Base(release) + "/" + outcome
 			require.Contains(t, all, name, "make record")
 			require.Equal(t, want, ended(t, all[name]), name)
 		}
@@ -163,16 +215,16 @@ func TestEveryOutcomeIsRecorded(t *testing.T) {
 }
 
 // ended reads the result of a recorded saga. A saga that failed would be a bug.
-func ended(t *testing.T, h *historypb.History) state.Payment {
+func ended(t *testing.T, h *historypb.History) string {
 	t.Helper()
 	last := h.Events[len(h.Events)-1]
 	require.Equal(t, enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, last.EventType)
-	var result workflows.PaymentResult
+	var result outcome
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(last.GetWorkflowExecutionCompletedEventAttributes().Result, &result))
 	return result.State
 }
 
-// A workflow task costs about 9 ms of CPU in all, an event far less. What payments cost is limited.
+// A workflow task costs about 9 ms of CPU in all, an event far less. What a saga costs is limited.
 func TestBudget(t *testing.T) {
 	for name, h := range histories(t) {
 		tasks := count(h, enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
@@ -183,6 +235,18 @@ func TestBudget(t *testing.T) {
 		case "payment-auto-collected":
 			require.LessOrEqual(t, len(h.Events), 16, name)
 			require.LessOrEqual(t, tasks, 2, name)
+		case "transfer-verified":
+			require.LessOrEqual(t, len(h.Events), 22, name)
+			require.LessOrEqual(t, tasks, 4, name)
+		case "transfer-verified-late", "transfer-mismatched", "transfer-expired":
+			require.LessOrEqual(t, len(h.Events), 26, name)
+			require.LessOrEqual(t, tasks, 4, name)
+		case "deposit-assigned", "deposit-refunded", "deposit-ignored":
+			require.LessOrEqual(t, len(h.Events), 16, name)
+			require.LessOrEqual(t, tasks, 2, name)
+		case "deposit-overdue":
+			require.LessOrEqual(t, len(h.Events), 20, name)
+			require.LessOrEqual(t, tasks, 3, name)
 		default:
 			require.LessOrEqual(t, len(h.Events), 70, name)
 			require.LessOrEqual(t, tasks, 10, name)
@@ -209,5 +273,6 @@ func TestHistoriesAreClean(t *testing.T) {
 		for _, bad := range []string{"identity:", "binary/encrypted", "Encoded failure", "/home/", "/root/", "/tmp/"} {
 			require.NotContains(t, text, bad, name)
 		}
+		require.NotRegexp(t, `\b\d{16}\b`, text, "%s: a card number", name)
 	}
 }

@@ -41,6 +41,9 @@ func (s *saga) say(ctx workflow.Context, format string, args ...any) {
 	workflow.SetCurrentDetails(ctx, strings.Join(s.lines, "\n"))
 }
 
+// moment is an instant as operators read it, in UTC.
+func moment(at time.Time) string { return at.UTC().Format(time.DateTime) }
+
 // fresh recognises a signal that was delivered twice.
 func (s *saga) fresh(eventID int64) bool {
 	if s.seen[eventID] {

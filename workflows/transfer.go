@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -22,6 +23,10 @@ type transferSaga struct {
 
 // Transfer waits for the deposit until the amount is free again, then for the merchant's check.
 func Transfer(ctx workflow.Context, in TransferInput) (TransferResult, error) {
+	// Cancelling a saga in the UI must not leave its row without anybody to end it.
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+
 	t := &transferSaga{saga: newSaga(), in: in, state: state.TransferPending}
 	t.attend = func(ctx workflow.Context, reason string) error {
 		about := activities.TransferAttention{TransferID: in.TransferID, Reason: reason}
@@ -40,11 +45,11 @@ func Transfer(ctx workflow.Context, in TransferInput) (TransferResult, error) {
 }
 
 func (t *transferSaga) begin(ctx workflow.Context) {
-	card := ""
+	from := ""
 	if t.in.CardSet {
-		card = ", from the card that the payer named"
+		from = " from the card that the payer named"
 	}
-	t.say(ctx, "transfer %d: waiting for %s rial%s", t.in.TransferID, t.in.Amount, card)
+	t.say(ctx, "transfer %d: waiting for %s rial%s until `%s`", t.in.TransferID, t.in.Amount, from, moment(t.in.ExpiresAt))
 	t.listen(ctx)
 }
 
@@ -54,7 +59,7 @@ func (t *transferSaga) awaitDeposit(ctx workflow.Context) error {
 	if err := t.awaitUntilDue(ctx, t.in.ExpiresAt, "then the payer's time is over", t.open); err != nil || !t.waiting() {
 		return err
 	}
-	t.say(ctx, "expired; a late SMS can still pay it")
+	t.say(ctx, "expired; a late SMS can still pay it until `%s`", moment(t.in.ReservedUntil))
 	return t.awaitUntilDue(ctx, t.in.ReservedUntil, "then the amount is free again", t.held)
 }
 
@@ -102,9 +107,12 @@ func (t *transferSaga) waiting() bool {
 	return t.state == state.TransferPending || t.state == state.TransferExpired
 }
 
-// learn moves on what this saga knows; news that arrives late never takes it back.
+// learn moves on what this saga knows; news that arrives late, or overtaken by later news, never takes it back.
 func (t *transferSaga) learn(now state.Transfer) {
-	if state.Transfers.Allows(t.state, now) || t.waiting() && now == state.TransferVerified {
+	order := []state.Transfer{
+		state.TransferPending, state.TransferExpired, state.TransferMismatched, state.TransferPaid, state.TransferVerified,
+	}
+	if slices.Index(order, now) > slices.Index(order, t.state) {
 		t.state = now
 	}
 }
@@ -126,7 +134,7 @@ func (t *transferSaga) listen(ctx workflow.Context) {
 	onSignal(ctx, PaidSignal, func(ctx workflow.Context, in Deposited) {
 		if t.fresh(in.EventID) {
 			t.learn(state.TransferPaid)
-			t.say(ctx, "paid by deposit %d", in.DepositID)
+			t.say(ctx, "paid by deposit %d; the merchant has not asked yet", in.DepositID)
 		}
 	})
 	onSignal(ctx, MismatchedSignal, func(ctx workflow.Context, in Deposited) {

@@ -1,0 +1,125 @@
+package audit_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/paysaga/paysaga/audit"
+	"github.com/paysaga/paysaga/state"
+)
+
+// temporal lists sagas, two a page.
+type temporal struct {
+	client.Client
+	sagas []*workflowpb.WorkflowExecutionInfo
+}
+
+var kindOf = map[string]string{
+	`WorkflowType = 'payment.v1' AND ExecutionStatus != 'Running'`:  "payment/",
+	`WorkflowType = 'transfer.v1' AND ExecutionStatus != 'Running'`: "transfer/",
+	`WorkflowType = 'deposit.v1' AND ExecutionStatus != 'Running'`:  "deposit/",
+}
+
+func (f *temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	kind, ok := kindOf[in.Query]
+	if in.Namespace != "paysaga" || !ok {
+		return nil, fmt.Errorf("asked for %s", in)
+	}
+	var sagas []*workflowpb.WorkflowExecutionInfo
+	for _, s := range f.sagas {
+		if strings.HasPrefix(s.Execution.WorkflowId, kind) {
+			sagas = append(sagas, s)
+		}
+	}
+	from := len(in.NextPageToken)
+	to := min(from+2, len(sagas))
+	page := &workflowservice.ListWorkflowExecutionsResponse{Executions: sagas[from:to]}
+	if to < len(sagas) {
+		page.NextPageToken = make([]byte, to)
+	}
+	return page, nil
+}
+
+func saga(id string, status enums.WorkflowExecutionStatus, result string) *workflowpb.WorkflowExecutionInfo {
+	e := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}, Status: status}
+	if result != "" {
+		payload, _ := converter.GetDefaultDataConverter().ToPayload(result)
+		e.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"SagaState": payload}}
+	}
+	return e
+}
+
+func TestSagasAgree(t *testing.T) {
+	const completed = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	b := newBooks(t)
+	payment := func(s state.Payment) string { return "payment/" + b.payments[s].Token }
+	transfer := func(s state.Transfer) string { return fmt.Sprint("transfer/", b.transfers[s].ID) }
+	deposit := func(s state.Deposit) string { return fmt.Sprint("deposit/", b.deposits[s]) }
+	late := fmt.Sprint("transfer/", b.late.ID)
+	var well []*workflowpb.WorkflowExecutionInfo
+	for _, s := range []state.Payment{state.PaymentCollected, state.PaymentRefunded, state.PaymentExpired, state.PaymentFailed} {
+		well = append(well, saga(payment(s), completed, string(s)))
+	}
+	for _, s := range []state.Transfer{state.TransferVerified, state.TransferExpired, state.TransferMismatched} {
+		well = append(well, saga(transfer(s), completed, string(s)))
+	}
+	for _, s := range []state.Deposit{state.DepositAssigned, state.DepositRefunded, state.DepositIgnored} {
+		well = append(well, saga(deposit(s), completed, string(s)))
+	}
+	check := func(more ...*workflowpb.WorkflowExecutionInfo) []string {
+		var out []string
+		for _, breach := range b.audit(audit.Config{Temporal: &temporal{sagas: append(slices.Clone(well), more...)}, Namespace: "paysaga"}) {
+			out = append(out, breach.Subject)
+		}
+		return out
+	}
+	require.Empty(t, check())
+	paid := payment(state.PaymentPaid)
+	for name, tt := range map[string]struct {
+		saga *workflowpb.WorkflowExecutionInfo
+		says string // %s is the saga
+	}{
+		"failed":               {saga(paid, enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"terminated":           {saga(paid, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, ""), "saga of %s: Terminated"},
+		"ended before its row": {saga(paid, completed, "collected"), `%s is "", its saga says "collected"`},
+		"without a payment":    {saga("payment/nobody", completed, "expired"), `%s is "", its saga says "expired"`},
+		"says something else":  {saga(payment(state.PaymentCollected), completed, "refunded"), `%s is "collected", its saga says "refunded"`},
+		"says nothing":         {saga(paid, completed, ""), `%s is "", its saga says ""`},
+
+		"a failed transfer":                  {saga(transfer(state.TransferPaid), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a transfer's saga ended while paid": {saga(transfer(state.TransferPaid), completed, "verified"), `%s is "", its saga says "verified"`},
+		"a pending transfer's saga expired":  {saga(transfer(state.TransferPending), completed, "expired"), `%s is "", its saga says "expired"`},
+		"expired, and its row is verified":   {saga(transfer(state.TransferVerified), completed, "expired"), `%s is "verified", its saga says "expired"`},
+		"verified, and its row is expired":   {saga(transfer(state.TransferExpired), completed, "verified"), `%s is "expired", its saga says "verified"`},
+		"assigned, and verified by nobody":   {saga(late, completed, "verified"), `%s is "paid expired mismatched", its saga says "verified"`},
+
+		"a failed deposit":                    {saga(deposit(state.DepositSuspense), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a deposit's saga ended unresolved":   {saga(deposit(state.DepositSuspense), completed, "ignored"), `%s is "", its saga says "ignored"`},
+		"refunded, and its row is ignored":    {saga(deposit(state.DepositIgnored), completed, "refunded"), `%s is "ignored", its saga says "refunded"`},
+		"a saga of a deposit that had a home": {saga(deposit(state.DepositMatched), completed, "assigned"), `%s is "", its saga says "assigned"`},
+	} {
+		require.Equal(t, []string{fmt.Sprintf(tt.says, strings.Replace(tt.saga.Execution.WorkflowId, "/", " ", 1))}, check(tt.saga), name)
+	}
+
+	// A person may give a deposit to a transfer whose saga has ended; later the merchant checks it.
+	ended := saga(late, completed, "expired")
+	require.Empty(t, check(ended))
+	checked, err := b.store.CheckTransfer(t.Context(), b.merchant.ID, b.late.ID)
+	require.NoError(t, err)
+	require.True(t, checked.First)
+	require.Empty(t, check(ended))
+	require.Empty(t, check(saga(late, completed, "verified")), "or before its end")
+	b.exec(`UPDATE deposits SET state = 'matched', resolved_at = NULL WHERE id = ?`, b.deposits[state.DepositAssigned])
+	require.Contains(t, check(ended), fmt.Sprintf(`transfer %d is "verified", its saga says "expired"`, b.late.ID), "only a person may")
+}
