@@ -29,6 +29,10 @@ type TopUpAttention struct {
 // ErrNeedsTime means that a call may take longer than a workflow task allows: it goes on as a regular activity.
 const ErrNeedsTime = "needs_time"
 
+// sendWithin is how long after an order was marked as submitted it may still leave. A reseller's "no such
+// order" is believed after its Capabilities.Settles, so no order may arrive later than that.
+const sendWithin = 2 * time.Second
+
 // CannotBeAsked is the code of a word that only a person can give: the reseller has no inquiry.
 const CannotBeAsked = "cannot_be_asked"
 
@@ -46,12 +50,16 @@ func (a *TopUps) SubmitTopUp(ctx context.Context, id int64) (store.TopUpWord, er
 	if err := a.wait(ctx, provider.Name()); err != nil {
 		return store.TopUpWord{}, err
 	}
+	began := time.Now()
 	order, first, err := a.Store.SubmitTopUp(ctx, id)
 	if err != nil {
 		return store.TopUpWord{}, err
 	}
 	if !first {
 		return store.TopUpWord{TopUpID: id, State: state.TopUpUnknown, Code: "submitted_before"}, nil
+	}
+	if time.Since(began) > sendWithin { // and nobody else may send it
+		return word(id, operators.Answer{Outcome: operators.Refused, Code: "not_sent", Why: "The order was not sent in time"}, order, provider.Capabilities()), nil
 	}
 	return word(id, provider.Submit(ctx, orderOf(order)), order, provider.Capabilities()), nil
 }
@@ -67,7 +75,7 @@ func (a *TopUps) InquireTopUp(ctx context.Context, id int64) (store.TopUpWord, e
 		return store.TopUpWord{}, err
 	}
 	if order.TopUp.Ended() { // a person was faster
-		return store.TopUpWord{TopUpID: id, State: order.TopUp.State}, nil
+		return store.TopUpWord{TopUpID: id, State: order.TopUp.State, Code: "decided_before"}, nil
 	}
 	if !provider.Capabilities().Inquiry {
 		return store.TopUpWord{TopUpID: id, State: state.TopUpUnknown, Code: CannotBeAsked}, nil
@@ -100,11 +108,17 @@ func (a *TopUps) provider(ctx context.Context, id int64) (operators.Operator, er
 	return a.Operators.Get(t.Provider)
 }
 
-// wait keeps within the reseller's rate. Nothing was sent yet, so giving up is harmless.
+// wait keeps within the reseller's rate, for at most half of the time that is left: the rest is for the
+// answer. Nothing was sent yet, so giving up is harmless.
 func (a *TopUps) wait(ctx context.Context, provider string) error {
 	limit, ok := a.Limits[provider]
 	if !ok {
 		return nil
+	}
+	if until, ok := ctx.Deadline(); ok {
+		short, cancel := context.WithTimeout(ctx, time.Until(until)/2)
+		defer cancel()
+		ctx = short
 	}
 	if err := limit.Wait(ctx); err != nil {
 		return retryable(fmt.Errorf("rate of %s: %w", provider, err), ErrUnavailable, time.Second)

@@ -95,6 +95,7 @@ func New(deps Deps) *API {
 	a.paymentRoutes()
 	a.topUpRoutes()
 	a.cardRoutes()
+	a.purchaseRoutes()
 	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
 	return a
 }

@@ -54,6 +54,8 @@ func readFields(c *fiber.Ctx) (fields, error) {
 		return readForm(string(body))
 	case fiber.MIMEApplicationJSON:
 		return readJSON(body)
+	case fiber.MIMEMultipartForm: // what PHP's curl makes of an array
+		return readMultipart(c)
 	}
 	return nil, &problem{status: http.StatusUnsupportedMediaType, code: "content_type",
 		message: "Send application/x-www-form-urlencoded or application/json"}
@@ -64,6 +66,18 @@ func readForm(body string) (fields, error) {
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, code: "form", message: "The form cannot be read"}
 	}
+	return formFields(values)
+}
+
+func readMultipart(c *fiber.Ctx) (fields, error) {
+	form, err := c.MultipartForm()
+	if err != nil || len(form.File) > 0 {
+		return nil, &problem{status: http.StatusBadRequest, code: "form", message: "The form cannot be read, or has files"}
+	}
+	return formFields(form.Value)
+}
+
+func formFields(values url.Values) (fields, error) {
 	out := fields{}
 	for name, all := range values {
 		if len(all) > 1 || !out.add(name, value{text, all[0]}) {

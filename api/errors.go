@@ -104,6 +104,9 @@ func (a *API) answerError(c *fiber.Ctx, err error) error {
 	if strings.HasPrefix(c.Path(), "/pay/") {
 		return a.payProblem(c, p)
 	}
+	if speaksPurchases(c.Path()) {
+		return purchaseDialect(c, p)
+	}
 	if speaksTopUp(c.Path()) {
 		return topUpDialect(c, err, p)
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,7 +39,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (a *API) observe(c *fiber.Ctx) error {
 	began := time.Now()
 	id := nameRequest(c)
-	err := c.Next()
+	var err error = fiber.ErrNotFound
+	if path := c.Path(); utf8.ValidString(path) { // no link is anything else
+		err = c.Next()
+	}
 	if err != nil {
 		if err := a.answerError(c, err); err != nil {
 			return err

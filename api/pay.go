@@ -162,6 +162,9 @@ func status(p store.PaymentPage) pages.Status {
 
 // returnURL is the merchant's own page with the payment's token, by which the merchant collects.
 func returnURL(p store.PaymentPage) string {
+	if p.PurchaseCallback != "" {
+		return purchaseReturn(p.PurchaseCallback, p.PurchaseID)
+	}
 	u, err := url.Parse(p.Merchant.ReturnURL)
 	if err != nil || p.Merchant.ReturnURL == "" {
 		return ""

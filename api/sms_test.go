@@ -184,7 +184,7 @@ func TestShapesOfSMS(t *testing.T) {
 	facts := w.facts()
 	for _, r := range []request{
 		{}, {json: `[]`}, {json: `{"messages":[]}`}, {json: `{"text":`}, {json: `"text"`}, {contentType: "text/plain", body: "text=a"},
-		{json: `[` + strings.Repeat(`{},`, 100) + `{}]`}, {json: `{"text":"a","text":"b"}`}, {contentType: "application/json", body: "{\"text\":\"\xff\"}"},
+		{json: `[` + strings.Repeat(`{},`, 100) + `{}]`}, {json: `{"text":"a","text":"b"}`}, {json: `{"sender":"6219"}`}, {json: `[{},5]`}, {contentType: "application/json", body: "{\"text\":\"\xff\"}"},
 	} {
 		r.method, r.path = "POST", "/api/sms"
 		w.requireSays(w.cards(r), 422, 422)
@@ -254,7 +254,11 @@ func TestWhatSMSDo(t *testing.T) {
 		result string
 		reason string
 	}{
-		"paid at Mellat":           {func(a created) message { return w.said(a.Amount, "card", mellatCard) }, "paid", ""},
+		"paid at Mellat": {func(a created) message { return w.said(a.Amount, "card", mellatCard) }, "paid", ""},
+		"named by our whole card": {func(a created) message {
+			m := w.said(a.Amount)
+			return m.with("text", strings.Replace(m["text"].(string), "826-810-3456701-1", samanCard, 1))
+		}, "paid", ""},
 		"printed 5 minutes early":  {func(a created) message { return w.said(a.Amount, "ago", "5m") }, "queued", "too_early"},
 		"another amount":           {func(a created) message { return w.said(a.Amount + 1) }, "queued", "no_transfer"},
 		"an account not ours":      {func(a created) message { return w.said(a.Amount, "card", "6219861000000009") }, "queued", "unknown_account"},

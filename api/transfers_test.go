@@ -190,6 +190,9 @@ func TestSagaLinkOfATransfer(t *testing.T) {
 	for key, want := range map[string]string{"test": "", "test-operator": fmt.Sprint("http://ui.example/transfer/", a.PayID)} {
 		require.Equal(t, want, w.check(a.PayID, key).Header.Get("X-Saga-Link"), key)
 	}
+	w.token = "test-operator"
+	require.NotEmpty(t, w.cards(request{method: "POST", path: "/api/create", form: w.form()}).Header.Get("X-Saga-Link"))
+	require.NotEmpty(t, w.setCard(a.PayID, payerCard).Header.Get("X-Saga-Link"))
 }
 
 // cardOperations is every operation of the dialect, once.

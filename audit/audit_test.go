@@ -23,7 +23,7 @@ type wrong struct {
 // Each invariant is broken by hand and seen, with its subject. So every invariant can fail.
 func TestEveryInvariantCanFail(t *testing.T) {
 	seen := map[string]bool{}
-	for _, tt := range slices.Concat(wrongPayments(), wrongTransfers(), wrongDeposits()) {
+	for _, tt := range slices.Concat(wrongPayments(), wrongTransfers(), wrongDeposits(), wrongTopUps()) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBooks(t)
 			tt.do(b)
@@ -53,6 +53,7 @@ func TestWorkInProgressIsNoBreach(t *testing.T) {
 	b.exec(`UPDATE transfers SET expires_at = now() - interval '50 seconds' WHERE state = 'pending'`)
 	b.exec(`UPDATE transfers SET paid_at = now() - interval '1 day 50 seconds' WHERE state = 'paid'`)
 	b.exec(`UPDATE deposits SET resolve_by = now() - interval '50 seconds' WHERE state = 'suspense'`)
+	b.exec(`UPDATE topups SET created_at = now() - interval '50 seconds' WHERE ended_at IS NULL`)
 	require.Empty(t, b.audit(audit.Config{}))
 	b.exec(`UPDATE payments SET collect_by = now() - interval '1 hour' WHERE id = ?`, b.payments[state.PaymentPaid].ID)
 	require.Len(t, b.audit(audit.Config{}), 1)

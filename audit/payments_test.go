@@ -9,7 +9,7 @@ import (
 func wrongPayments() []wrong {
 	const (
 		sums      = "a balance equals the sum of its transfers"
-		held      = "money held for a merchant is the money of undecided attempts"
+		held      = "money held for a merchant is the money of undecided attempts and top-ups"
 		booked    = "a paid attempt is booked once, with its amount"
 		returned  = "a refunded attempt, and no other, gave its amount back"
 		reached   = "a collected payment, and no other, reached the merchant with its amount"
@@ -56,7 +56,7 @@ func wrongPayments() []wrong {
 		}, reached, func(b *books) string { return payment(b, state.PaymentCollected) }, []string{held, sums}},
 		{"a collected payment reached another merchant", func(b *books) {
 			b.exec(`UPDATE ledger_transfers SET credit_account = 'merchant/' || ? || '/available' WHERE ref = ?`, b.other.ID, fmt.Sprintf("payment/%d/collected", b.payments[state.PaymentCollected].ID))
-			b.exec(`UPDATE ledger_balances SET account = 'merchant/' || ? || '/available'`, b.other.ID)
+			b.exec(`UPDATE ledger_balances SET account = 'merchant/' || ? || '/available' WHERE account = 'merchant/' || ? || '/available'`, b.other.ID, b.merchant.ID)
 		}, reached, func(b *books) string { return payment(b, state.PaymentCollected) }, nil},
 		{"refunded and collected", func(b *books) {
 			b.exec(`INSERT INTO ledger_transfers (debit_account, credit_account, amount, ref) VALUES ('bank/zibal', 'merchant/' || ? || '/available', 10500, ?)`,

@@ -25,6 +25,7 @@ func compareSagas(ctx context.Context, c Config) ([]store.Breach, error) {
 		{"payment", "payment.v1", c.Store.EndedPayments},
 		{"transfer", "transfer.v1", c.Store.EndedTransfers},
 		{"deposit", "deposit.v1", c.Store.EndedDeposits},
+		{"topup", "topup.v1", c.Store.EndedTopUps},
 	}
 	var found []store.Breach
 	for _, k := range kinds {

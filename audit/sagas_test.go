@@ -29,6 +29,7 @@ var kindOf = map[string]string{
 	`WorkflowType = 'payment.v1' AND ExecutionStatus != 'Running'`:  "payment/",
 	`WorkflowType = 'transfer.v1' AND ExecutionStatus != 'Running'`: "transfer/",
 	`WorkflowType = 'deposit.v1' AND ExecutionStatus != 'Running'`:  "deposit/",
+	`WorkflowType = 'topup.v1' AND ExecutionStatus != 'Running'`:    "topup/",
 }
 
 func (f *temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -77,6 +78,10 @@ func TestSagasAgree(t *testing.T) {
 	for _, s := range []state.Deposit{state.DepositAssigned, state.DepositRefunded, state.DepositIgnored} {
 		well = append(well, saga(deposit(s), completed, string(s)))
 	}
+	topup := func(s state.TopUp) string { return fmt.Sprint("topup/", b.topups[s]) }
+	for _, s := range []state.TopUp{state.TopUpDelivered, state.TopUpReversed} {
+		well = append(well, saga(topup(s), completed, string(s)))
+	}
 	check := func(more ...*workflowpb.WorkflowExecutionInfo) []string {
 		var out []string
 		for _, breach := range b.audit(audit.Config{Temporal: &temporal{sagas: append(slices.Clone(well), more...)}, Namespace: "paysaga"}) {
@@ -107,6 +112,9 @@ func TestSagasAgree(t *testing.T) {
 		"a failed deposit":                    {saga(deposit(state.DepositSuspense), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
 		"a deposit's saga ended unresolved":   {saga(deposit(state.DepositSuspense), completed, "ignored"), `%s is "", its saga says "ignored"`},
 		"refunded, and its row is ignored":    {saga(deposit(state.DepositIgnored), completed, "refunded"), `%s is "ignored", its saga says "refunded"`},
+		"a failed top-up":                     {saga(topup(state.TopUpUnknown), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a top-up's saga ended undecided":     {saga(topup(state.TopUpUnknown), completed, "delivered"), `%s is "", its saga says "delivered"`},
+		"reversed, and its row is delivered":  {saga(topup(state.TopUpDelivered), completed, "reversed"), `%s is "delivered", its saga says "reversed"`},
 		"a saga of a deposit that had a home": {saga(deposit(state.DepositMatched), completed, "assigned"), `%s is "", its saga says "assigned"`},
 	} {
 		require.Equal(t, []string{fmt.Sprintf(tt.says, strings.Replace(tt.saga.Execution.WorkflowId, "/", " ", 1))}, check(tt.saga), name)

@@ -14,7 +14,7 @@ import (
 	"github.com/paysaga/paysaga/vault"
 )
 
-// books is a database with one payment, transfer and deposit of each kind, all true.
+// books is a database with one payment, transfer, deposit and top-up of each kind, all true.
 type books struct {
 	*testing.T
 	store    *store.Store
@@ -33,6 +33,9 @@ type books struct {
 	mismatch  int64                   // in suspense too: the mismatched transfer's
 	late      store.Transfer          // given its deposit by a person after it had expired
 	messages  int
+
+	buyer  store.Merchant
+	topups map[state.TopUp]int64
 }
 
 func newBooks(t *testing.T) *books {
@@ -49,7 +52,7 @@ func newBooks(t *testing.T) *books {
 	db := connect("paysaga_app")
 	b.store = store.New(db, func() {})
 	s := b.store
-	for i, m := range []*store.Merchant{&b.merchant, &b.other} {
+	for i, m := range []*store.Merchant{&b.merchant, &b.other, &b.buyer} {
 		var err error
 		*m, err = s.PutMerchant(ctx, store.Merchant{PublicID: fmt.Sprint("shop", i), CollectWindow: 1200, Gateways: []string{"zibal"}})
 		require.NoError(t, err)
@@ -113,6 +116,7 @@ func newBooks(t *testing.T) *books {
 		b.payments[to] = p
 	}
 	b.addTransfers()
+	b.addTopUps()
 	b.exec(`DELETE FROM outbox`)
 	require.Empty(t, b.audit(audit.Config{}), "the books begin true")
 	return b

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/paysaga/paysaga/store"
 )
 
@@ -31,7 +29,8 @@ var ErrUnauthorized = errors.New("unauthorized")
 type Principal struct {
 	KeyID    int64
 	Merchant store.Merchant
-	Branch   int64 // of a token; 0 for API keys
+	Branch   int64  // of a branch user's token; 0 for API keys and merchant admins
+	Subject  string // of a token, for logs: who it was issued to
 	Scopes   []string
 }
 
@@ -42,6 +41,7 @@ func (p Principal) Has(scope string) bool { return slices.Contains(p.Scopes, sco
 type Keys interface {
 	FindKey(ctx context.Context, digest [sha256.Size]byte) (store.KeyOwner, error)
 	BranchMerchant(ctx context.Context, branch int64) (store.Merchant, error)
+	Merchant(ctx context.Context, publicID string) (store.Merchant, error)
 }
 
 // memory is how long a found key is remembered, so that a revoked one is dead within a second.
@@ -49,9 +49,10 @@ const memory = time.Second
 
 // Authenticator checks credentials.
 type Authenticator struct {
-	keys   Keys
-	secret []byte
-	now    func() time.Time
+	keys    Keys
+	secret  []byte
+	signing *SigningKeys // nil: tokens are signed with the secret
+	now     func() time.Time
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]remembered
@@ -62,7 +63,7 @@ type remembered struct {
 	until     time.Time
 }
 
-// New returns an authenticator; secret signs branch tokens.
+// New returns an authenticator; secret signs tokens, unless it is told to use keys.
 func New(keys Keys, secret string) *Authenticator {
 	return &Authenticator{keys: keys, secret: []byte(secret), now: time.Now, known: map[[sha256.Size]byte]remembered{}}
 }
@@ -106,50 +107,4 @@ func (a *Authenticator) remember(digest [sha256.Size]byte) (Principal, bool) {
 	defer a.mu.Unlock()
 	r, ok := a.known[digest]
 	return r.principal, ok && a.now().Before(r.until)
-}
-
-const (
-	issuer   = "paysaga"
-	audience = "paysaga-purchase"
-)
-
-type branchClaims struct {
-	Branch int64 `json:"branch"`
-	jwt.RegisteredClaims
-}
-
-// IssueToken makes a token that speaks for one branch until it expires.
-func (a *Authenticator) IssueToken(branch int64, life time.Duration) (string, error) {
-	now := a.now()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, branchClaims{
-		Branch: branch,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Audience: jwt.ClaimStrings{audience},
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
-		},
-	})
-	signed, err := token.SignedString(a.secret)
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
-	}
-	return signed, nil
-}
-
-// Token authenticates a branch token. The branch comes from the claim and from nowhere else.
-func (a *Authenticator) Token(ctx context.Context, text string) (Principal, error) {
-	var claims branchClaims
-	_, err := jwt.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return a.secret, nil },
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
-		jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(a.now))
-	if err != nil || claims.Branch <= 0 {
-		return Principal{}, ErrUnauthorized
-	}
-	merchant, err := a.keys.BranchMerchant(ctx, claims.Branch)
-	if errors.Is(err, store.ErrNotFound) {
-		return Principal{}, ErrUnauthorized
-	}
-	if err != nil {
-		return Principal{}, fmt.Errorf("authenticate: %w", err)
-	}
-	return Principal{Merchant: merchant, Branch: claims.Branch, Scopes: []string{ScopeMerchant}}, nil
 }

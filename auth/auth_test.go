@@ -44,6 +44,16 @@ func (b *book) BranchMerchant(_ context.Context, branch int64) (store.Merchant, 
 	return store.Merchant{}, fmt.Errorf("branch: %w", store.ErrNotFound)
 }
 
+func (b *book) Merchant(_ context.Context, publicID string) (store.Merchant, error) {
+	b.asked++
+	for _, m := range b.branches {
+		if m.PublicID == publicID || b.err != nil {
+			return m, b.err
+		}
+	}
+	return store.Merchant{}, fmt.Errorf("merchant: %w", store.ErrNotFound)
+}
+
 const secret = "a secret of this test, long enough"
 
 // begin returns an authenticator that knows one key and one branch, and a clock that stands still.
@@ -123,7 +133,7 @@ func TestToken(t *testing.T) {
 	token := issue(31)
 	p, err := a.Token(t.Context(), token)
 	require.NoError(t, err)
-	require.Equal(t, Principal{Merchant: store.Merchant{ID: 3, PublicID: "shop"}, Branch: 31, Scopes: []string{ScopeMerchant}}, p)
+	require.Equal(t, Principal{Merchant: store.Merchant{ID: 3, PublicID: "shop"}, Branch: 31, Subject: "branch/31", Scopes: []string{ScopeMerchant}}, p)
 
 	sign := func(method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
 		claims := jwt.MapClaims{"branch": 31, "iss": "paysaga", "aud": "paysaga-purchase", "exp": clock.Add(time.Hour).Unix()}

@@ -10,30 +10,42 @@ type Bank string
 
 // The banks whose messages are known.
 const (
-	Ayandeh       Bank = "ayandeh"
-	Blu           Bank = "blu"
-	Day           Bank = "day"
-	EghtesadNovin Bank = "eghtesad-novin"
-	Gardeshgari   Bank = "gardeshgari"
-	IranZamin     Bank = "iran-zamin"
-	Karafarin     Bank = "karafarin"
-	Keshavarzi    Bank = "keshavarzi"
-	Khavarmianeh  Bank = "khavarmianeh"
-	Maskan        Bank = "maskan"
-	MehrIran      Bank = "mehr-iran"
-	Mellat        Bank = "mellat"
-	Melli         Bank = "melli"
-	Parsian       Bank = "parsian"
-	Pasargad      Bank = "pasargad"
-	PostBank      Bank = "post-bank"
-	Refah         Bank = "refah"
-	Resalat       Bank = "resalat"
-	Saderat       Bank = "saderat"
-	Saman         Bank = "saman"
-	Sepah         Bank = "sepah"
-	Shahr         Bank = "shahr"
-	Sina          Bank = "sina"
-	Tejarat       Bank = "tejarat"
+	Ansar             Bank = "ansar"
+	Ayandeh           Bank = "ayandeh"
+	Blu               Bank = "blu"
+	Day               Bank = "day"
+	EghtesadNovin     Bank = "eghtesad-novin"
+	ExportDevelopment Bank = "export-development"
+	Gardeshgari       Bank = "gardeshgari"
+	Ghavamin          Bank = "ghavamin"
+	Hekmat            Bank = "hekmat"
+	IndustryMine      Bank = "industry-mine"
+	IranVenezuela     Bank = "iran-venezuela"
+	IranZamin         Bank = "iran-zamin"
+	Karafarin         Bank = "karafarin"
+	Keshavarzi        Bank = "keshavarzi"
+	Khavarmianeh      Bank = "khavarmianeh"
+	Kosar             Bank = "kosar"
+	Maskan            Bank = "maskan"
+	MehrEghtesad      Bank = "mehr-eghtesad"
+	MehrIran          Bank = "mehr-iran"
+	Melal             Bank = "melal"
+	Mellat            Bank = "mellat"
+	Melli             Bank = "melli"
+	Noor              Bank = "noor"
+	Parsian           Bank = "parsian"
+	Pasargad          Bank = "pasargad"
+	PostBank          Bank = "post-bank"
+	Refah             Bank = "refah"
+	Resalat           Bank = "resalat"
+	Saderat           Bank = "saderat"
+	Saman             Bank = "saman"
+	Sarmayeh          Bank = "sarmayeh"
+	Sepah             Bank = "sepah"
+	Shahr             Bank = "shahr"
+	Sina              Bank = "sina"
+	Tejarat           Bank = "tejarat"
+	ToseeTaavon       Bank = "tosee-taavon"
 )
 
 type names struct {
@@ -43,44 +55,44 @@ type names struct {
 
 // bankNames also holds banks known by their cards only.
 var bankNames = map[Bank]names{
-	Ayandeh:              {"Ayandeh", "بانک آینده", nil},
-	Blu:                  {"Blu", "بلوبانک", []string{"blubank", "بلو", "بلو بانک"}},
-	Day:                  {"Day", "بانک دی", nil},
-	EghtesadNovin:        {"Eghtesad Novin", "بانک اقتصاد نوین", []string{"ENBank"}},
-	Gardeshgari:          {"Gardeshgari", "بانک گردشگری", []string{"Tourism"}},
-	IranZamin:            {"Iran Zamin", "بانک ایران زمین", nil},
-	Karafarin:            {"Karafarin", "بانک کارآفرین", nil},
-	Keshavarzi:           {"Keshavarzi", "بانک کشاورزی", []string{"bki"}},
-	Khavarmianeh:         {"Khavarmianeh / Bankino", "بانک خاورمیانه", []string{"Khavarmianeh", "Bankino", "Middle East", "بانکینو"}},
-	Maskan:               {"Maskan", "بانک مسکن", nil},
-	MehrIran:             {"Mehr Iran (Gharzolhasaneh)", "بانک قرض‌الحسنه مهر ایران", []string{"Mehr Iran", "Mehr", "مهر ایران"}},
-	Mellat:               {"Mellat", "بانک ملت", nil},
-	Melli:                {"Melli", "بانک ملی ایران", []string{"BMI", "ملی", "بانک ملی"}},
-	Parsian:              {"Parsian", "بانک پارسیان", nil},
-	Pasargad:             {"Pasargad", "بانک پاسارگاد", []string{"Wepod"}},
-	PostBank:             {"Post Bank", "پست بانک ایران", []string{"Post", "پست بانک"}},
-	Refah:                {"Refah", "بانک رفاه کارگران", []string{"Refah Kargaran", "رفاه", "بانک رفاه"}},
-	Resalat:              {"Resalat", "بانک قرض‌الحسنه رسالت", []string{"رسالت"}},
-	Saderat:              {"Saderat", "بانک صادرات ایران", []string{"صادرات", "بانک صادرات"}},
-	Saman:                {"Saman", "بانک سامان", nil},
-	Sepah:                {"Sepah", "بانک سپه", nil},
-	Shahr:                {"Shahr", "بانک شهر", []string{"City"}},
-	Sina:                 {"Sina", "بانک سینا", nil},
-	Tejarat:              {"Tejarat", "بانک تجارت", nil},
-	"ansar":              {"Ansar", "بانک انصار", nil},
-	"central":            {"Central Bank", "بانک مرکزی", nil},
-	"export-development": {"Export Development (EDBI)", "بانک توسعه صادرات", []string{"EDBI", "Export Development"}},
-	"ghavamin":           {"Ghavamin", "بانک قوامین", nil},
-	"hekmat":             {"Hekmat Iranian", "بانک حکمت ایرانیان", []string{"Hekmat"}},
-	"industry-mine":      {"Industry and Mine", "بانک صنعت و معدن", nil},
-	"iran-venezuela":     {"Iran-Venezuela Bi-National", "بانک مشترک ایران و ونزوئلا", nil},
-	"kosar":              {"Kosar", "موسسه کوثر", nil},
-	"mehr-eghtesad":      {"Mehr Eghtesad", "بانک مهر اقتصاد", nil},
-	"melal":              {"Melal", "موسسه اعتباری ملل", nil},
-	"noor":               {"Noor", "موسسه اعتباری نور", nil},
-	"sarmayeh":           {"Sarmayeh", "بانک سرمایه", nil},
-	"tosee":              {"Tose'e credit institution", "موسسه اعتباری توسعه", nil},
-	"tosee-taavon":       {"Tose'e Ta'avon", "بانک توسعه تعاون", nil},
+	Ayandeh:           {"Ayandeh", "بانک آینده", nil},
+	Blu:               {"Blu", "بلوبانک", []string{"blubank", "بلو", "بلو بانک"}},
+	Day:               {"Day", "بانک دی", nil},
+	EghtesadNovin:     {"Eghtesad Novin", "بانک اقتصاد نوین", []string{"ENBank"}},
+	Gardeshgari:       {"Gardeshgari", "بانک گردشگری", []string{"Tourism"}},
+	IranZamin:         {"Iran Zamin", "بانک ایران زمین", nil},
+	Karafarin:         {"Karafarin", "بانک کارآفرین", nil},
+	Keshavarzi:        {"Keshavarzi", "بانک کشاورزی", []string{"bki"}},
+	Khavarmianeh:      {"Khavarmianeh / Bankino", "بانک خاورمیانه", []string{"Khavarmianeh", "Bankino", "Middle East", "بانکینو"}},
+	Maskan:            {"Maskan", "بانک مسکن", nil},
+	MehrIran:          {"Mehr Iran (Gharzolhasaneh)", "بانک قرض‌الحسنه مهر ایران", []string{"Mehr Iran", "Mehr", "مهر ایران"}},
+	Mellat:            {"Mellat", "بانک ملت", nil},
+	Melli:             {"Melli", "بانک ملی ایران", []string{"BMI", "ملی", "بانک ملی"}},
+	Parsian:           {"Parsian", "بانک پارسیان", nil},
+	Pasargad:          {"Pasargad", "بانک پاسارگاد", []string{"Wepod"}},
+	PostBank:          {"Post Bank", "پست بانک ایران", []string{"Post", "پست بانک"}},
+	Refah:             {"Refah", "بانک رفاه کارگران", []string{"Refah Kargaran", "رفاه", "بانک رفاه"}},
+	Resalat:           {"Resalat", "بانک قرض‌الحسنه رسالت", []string{"رسالت"}},
+	Saderat:           {"Saderat", "بانک صادرات ایران", []string{"صادرات", "بانک صادرات"}},
+	Saman:             {"Saman", "بانک سامان", nil},
+	Sepah:             {"Sepah", "بانک سپه", nil},
+	Shahr:             {"Shahr", "بانک شهر", []string{"City"}},
+	Sina:              {"Sina", "بانک سینا", nil},
+	Tejarat:           {"Tejarat", "بانک تجارت", nil},
+	Ansar:             {"Ansar", "بانک انصار", nil},
+	"central":         {"Central Bank", "بانک مرکزی", nil},
+	ExportDevelopment: {"Export Development (EDBI)", "بانک توسعه صادرات", []string{"EDBI", "Export Development"}},
+	Ghavamin:          {"Ghavamin", "بانک قوامین", nil},
+	Hekmat:            {"Hekmat Iranian", "بانک حکمت ایرانیان", []string{"Hekmat"}},
+	IndustryMine:      {"Industry and Mine", "بانک صنعت و معدن", nil},
+	IranVenezuela:     {"Iran-Venezuela Bi-National", "بانک مشترک ایران و ونزوئلا", nil},
+	Kosar:             {"Kosar", "موسسه کوثر", nil},
+	MehrEghtesad:      {"Mehr Eghtesad", "بانک مهر اقتصاد", nil},
+	Melal:             {"Melal", "موسسه اعتباری ملل", nil},
+	Noor:              {"Noor", "موسسه اعتباری نور", nil},
+	Sarmayeh:          {"Sarmayeh", "بانک سرمایه", nil},
+	"tosee":           {"Tose'e credit institution", "موسسه اعتباری توسعه", nil},
+	ToseeTaavon:       {"Tose'e Ta'avon", "بانک توسعه تعاون", nil},
 }
 
 // English is the bank's English name, "Saman"; empty for an unknown bank.

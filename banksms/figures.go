@@ -32,3 +32,12 @@ func readable(number string) bool {
 	_, ok := figure(number, "")
 	return ok
 }
+
+// isAmount tells an amount from an account that lost its label: nobody prints that many digits without marks.
+func isAmount(number string) bool {
+	const most = 10
+	if strings.ContainsAny(number, ",.") {
+		return true
+	}
+	return len(number) <= most && (len(number) == 1 || number[0] != '0')
+}

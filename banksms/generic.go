@@ -2,6 +2,7 @@ package banksms
 
 import (
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -11,17 +12,17 @@ import (
 func compile(text string) *regexp.Regexp { return regexp.MustCompile(expand("", text)) }
 
 var (
-	looseBalance = compile(`(?:^|\P{L}){bal}(?:[.,;]?(?:\s|\z)|\p{L})`)
-	looseAccount = compile(`(?:(?P<in>واریز) به|(?P<out>برداشت) از|به|از)?~:?~{label}{account}` +
-		`|(?:به|از|(?P<in>واریز)|(?P<out>برداشت))~:?~(?P<account>\d+(?:-\d+){2,4}|\d+(?:\.\d+){3}|[\dX]{3}/[\dX]{8,9})(?:\s|\z)` +
-		`|(?:(?P<in>واریز) به|(?P<out>برداشت) از|به|از)~:?~(?P<account>\d{8,16})(?:\s|\z)`)
-	labelled    = compile(`مبلغ~(?:واریزی?|برداشتی?|تراکنش|انتقال)?~:?~{money}`)
-	afterWord   = compile(`(?:واریزی?|برداشتی?|خرید|انتقالی?|پایا|ساتنا|پل|کارمزد|دریافت|کسر|حقوق)(?: [\p{L}]+){0,3}?~:?~{money}`)
-	withSign    = compile(`(?:^|[\s:\p{L}]){signed}(?:\s|\z)`)
-	withUnit    = compile(`(?P<amount>{number})~(?P<unit>{unit})`)
-	looseWhen   = compile(`(?:^|\s){when}`)
-	looseRef    = compile(`{ref}`)
-	bareAccount = compile(`(?m)^(?P<account>\d{10,16}|\d+(?:\.\d+){2,4}|\d+(?:-\d+){2,4}|[\dX]{3}/[\dX]{8,9})$`)
+	looseBalance = compile(`(?:^|\P{L}){bal}(?:[.,;)]?(?:\s|\z)|\p{L})`)
+	// An account may stand between the label of the balance and its figure.
+	accountBalance = compile(`(?:^|\P{L})(?:مانده|موجودی) {label}(?P<account>\d+(?:[.-]\d+){2,4}|\d{8,16}|\*+\d{4})(?:~:~|\s)` +
+		`(?P<balance>{number})(?:~(?P<balunit>{unit}))?(?:[.;)]?(?:\s|\z))`)
+	looseWhen = compile(`(?:^|[\s;,-]){when}(?:[.,;)]?(?:\s|\z))`)
+	looseDate = compile(`(?:^|[\s:])(?:1[34]\d\d([/.-])\d{1,2}[/.-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?)(?:[.,;)]|\s|\z)`)
+	looseRef  = compile(`{ref}|(?:شناسه|کد|شماره)(?: (?:قبض|پرداخت|پذیرنده|ترمینال|پایانه|شعبه|ملی|سفارش|فاکتور|مشتری|چک|تراکنش|سریال|حواله|واریز|یکتا))+~:?~\d+` +
+		`|(?:شعبه|پایانه|ترمینال|پذیرنده|چک)~:?~\d+`)
+	// Numbers that are nobody's account and no money: telephones, addresses, what an amount equals in another unit.
+	looseNoise = compile(`(?:https?:|www\.)\S*|(?:تلفن|تماس|پشتیبانی|اوای ?نوین|پاسخ ?گویی)[^\d\n]{0,20}[\d-]{4,}|(?:^|[^\d.,])0(?:9\d{9}|\d{2,3}-\d{4,8})\b|\(?~معادل {number}~{unit}~\)?|لغو ?\d+`)
+	anyBalance = compile(`(?:^|\P{L})(?:مانده|موجودی)(?:\x20\p{L}+){0,4}\x20?:?~-?(?:\d{1,3}(?:[.,]\d{3})+(?:~{unit})?|\d+~{unit})`)
 
 	transfer = regexp.MustCompile(`انتقال|پایا|ساتنا|\d ?[+-]|[+-] ?\d`)
 
@@ -31,59 +32,73 @@ var (
 		`|میباشد|می باشد|نمایید|فرمایید|کنید|بفرستید|نشده|سقف|https?:|www\.|شماره کارت فروشگاه|برنده|کافی ?ن|بازپرداخت|اعطا`)
 )
 
-// readLoosely fills r from a text of unknown layout.
-func readLoosely(r Reading, received time.Time) Reading {
+// loose is a text from which figures are taken out one after the other.
+type loose struct {
+	rest   string
+	caught captures
+	words  string // the text without its balances: «قابل برداشت» is no withdrawal
+}
+
+// readLoosely fills r from a text of unknown layout. left is what it could not explain.
+func readLoosely(r Reading, body string, received time.Time) (_ Reading, left string) {
 	r.Reason = ReasonNotMoney
-	if notDone.MatchString(r.Normal) {
-		return r
+	if notDone.MatchString(body) {
+		return r, body
 	}
-	l := loose{rest: r.Normal, caught: captures{}}
+	l := loose{rest: body, caught: captures{}}
 	// What is certainly no amount goes first.
-	balance := l.take(looseBalance)
+	balance := l.take(accountBalance) || l.take(looseBalance)
+	l.remove(anyBalance)
+	l.words = purpose.ReplaceAllString(l.rest, "\n")
+	l.remove(looseNoise)
 	l.take(looseWhen)
-	for l.take(looseRef) {
-	}
-	account := l.take(looseAccount) || l.take(bareAccount)
-	amount := l.take(withSign) || l.take(labelled) || l.take(afterWord) || l.take(withUnit)
-	moved := creditWords.MatchString(r.Normal) || debitWords.MatchString(r.Normal)
+	l.remove(looseWhen, looseDate, looseRef)
+	accounts := l.accounts()
+	left = l.rest
+	amount := l.amount(len(accounts) > 0 || len(l.caught["account"]) > 0)
+	d := l.direction()
+	account := l.chooseAccount(accounts, d)
+	moved := creditWords.MatchString(body) || debitWords.MatchString(body)
 	switch {
-	case noTransaction.MatchString(r.Normal) && !(balance && amount && moved),
+	case noTransaction.MatchString(body) && !(balance && amount && moved),
 		!balance && !account && r.Bank == "",
 		!amount && !moved && !(balance && account):
-		return r
+		return r, body
 	case !amount:
-		r.read(l.caught, received)
+		r.read(l.caught, d, body, received)
 		r.Type, r.Reason = Other, ReasonNotMoney
 		if moved || transfer.MatchString(l.rest) { // there was an amount, but no readable one
 			r.Reason = ReasonLayout
 		}
-		return r
+		return r, body
+	case d == unknown && !balance: // a figure in a notice
+		return r, body
 	}
-	l.caught["note"] = []string{r.Normal}
-	if directionOf(l.caught) == unknown && !balance { // a figure in a notice
-		return r
-	}
-	r.read(l.caught, received)
+	r.read(l.caught, d, body, received)
 	if r.Type == Deposit {
 		r.Reason = ReasonLayout
 	}
-	return r
+	return r, left
 }
 
-// loose takes figures out of a text, each one once.
-type loose struct {
-	rest   string
-	caught captures
-}
-
+// take moves the first such figure to what was caught.
 func (l *loose) take(pattern *regexp.Regexp) bool {
 	at := pattern.FindStringSubmatchIndex(l.rest)
 	if at == nil || !l.caught.add(pattern.SubexpNames(), submatches(l.rest, at)) {
 		return false
 	}
-	l.rest = l.rest[:at[0]] + "\n" + l.rest[at[1]:]
+	l.cut(at[0], at[1])
 	return true
 }
+
+// remove forgets all such figures.
+func (l *loose) remove(patterns ...*regexp.Regexp) {
+	for _, p := range patterns {
+		l.rest = p.ReplaceAllString(l.rest, "\n")
+	}
+}
+
+func (l *loose) cut(start, end int) { l.rest = l.rest[:start] + "\n" + l.rest[end:] }
 
 func submatches(text string, at []int) []string {
 	m := make([]string, len(at)/2)
@@ -93,4 +108,40 @@ func submatches(text string, at []int) []string {
 		}
 	}
 	return m
+}
+
+var (
+	purpose = regexp.MustCompile(`قابل برداشت|دریافت(?: \p{L}+){0,2} (?:قسط|اقساط|کارمزد|هزینه)`)
+	// because is what a movement was for: the other side's words, heard only when nothing else says the direction.
+	because = regexp.MustCompile(`(?:بابت|شرح|توضیح\p{L}*|علت|به منظور|از طریق)[^\n]*`)
+)
+
+// direction weighs the sign of the amount, then the words.
+func (l *loose) direction() direction {
+	c := captures{"sign": l.caught["sign"]}
+	for _, words := range [...]string{because.ReplaceAllString(l.words, "\n"), l.words} {
+		c["note"] = []string{words}
+		if d := directionOf(c); d != unknown {
+			return l.againstWords(d, words)
+		}
+	}
+	return unknown
+}
+
+// againstWords finds a sign that the only word of direction contradicts.
+func (l *loose) againstWords(d direction, words string) direction {
+	if len(l.caught["sign"]) == 0 || reversed.MatchString(words) {
+		return d
+	}
+	in, out := creditWords.MatchString(words), debitWords.MatchString(words)
+	if d == credit && out && !in || d == debit && in && !out {
+		return conflict
+	}
+	return d
+}
+
+// startsWithUnit tells money from an account.
+func startsWithUnit(text string) bool {
+	text = strings.TrimLeft(text, " \n")
+	return strings.HasPrefix(text, "ریال") || strings.HasPrefix(text, "توم")
 }

@@ -51,9 +51,9 @@ func TestNoTransaction(t *testing.T) {
 func TestUnknownLayoutsAreReadForPeople(t *testing.T) {
 	check(t, []read{
 		{"voucher of a bank without templates", "", "بانک صنعت و معدن\nواریز به حساب: 0100998877\nمبلغ: 5,000,000 ریال\nمانده: 7,000,000 ریال\n1405/08/01-10:10",
-			"", Deposit, 5000000, "0100998877", "", 7000000, "2026-10-23 10:10:00", ReasonLayout},
+			IndustryMine, Deposit, 5000000, "0100998877", "", 7000000, "2026-10-23 10:10:00", ReasonLayout},
 		{"credited", "", "حساب شما به شماره 0100998877 مبلغ 5,000,000 ریال بستانکار شد. موجودی: 7,000,000 ریال",
-			"", Deposit, 5000000, "", "", 7000000, "", ReasonLayout},
+			"", Deposit, 5000000, "0100998877", "", 7000000, "", ReasonLayout},
 		{"debited", "Bank Mellat", "مشتری گرامی، مبلغ 300,000 ریال بابت کارمزد از حساب شما کسر شد. مانده: 1,000,000 ریال",
 			Mellat, Withdraw, 300000, "", "", 1000000, "", ReasonWithdrawal},
 		{"purchase", "", "بانک دی\nخرید اینترنتی 350,000 ریال از کارت ****7719\nموجودی: 12,000,000 ریال",
@@ -75,7 +75,7 @@ func TestUnknownLayoutsAreReadForPeople(t *testing.T) {
 		{"transfer to some account", "", "بانک ایران زمین\nانتقال وجه 650,000 ریال به حساب 0100998877\nمانده: 1,000,000 ریال",
 			IranZamin, Other, 650000, "0100998877", "", 1000000, "", ReasonDirection},
 		{"an account after the balance's label", "", "بانک سامان\nمانده حساب 701-800-1234567-1\n36,634,778 ریال\n1405/8/1",
-			Saman, Other, 0, "", "", none, "", ReasonNotMoney},
+			Saman, Other, 0, "701-800-1234567-1", "", 36634778, "2026-10-23 00:00:00", ReasonNotMoney},
 		{"amount with full stops after a preposition", "", "بانک دی\nبرداشت از حساب *7719\nبه مبلغ 12.500.000 ریال\nمانده: 1.000.000 ریال",
 			Day, Withdraw, 12500000, "*7719", "", 1000000, "", ReasonWithdrawal},
 		{"two amounts", "Bank Melli", "بانک ملی ایران\nانتقال:1,500,000+\nانتقال:9,900,000+\nحساب:03004\nمانده:8,412,907\n0811-14:02",

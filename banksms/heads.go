@@ -30,22 +30,35 @@ var heads = []struct {
 	{MehrIran, `(?:بانک ?)?قرض ?الحسنه ?مهر ?ایران|بانک ?مهر ?ایران`, `مهر ?ایران`},
 	{PostBank, `[پی]ست ?بانک(?: ?ایران)?`, `[پی]ست ?بانک`},
 	{Khavarmianeh, `بانک ?خاور ?میانه|بانکینو`, `خاور ?میانه`},
-	{EghtesadNovin, `بانک ?اقتصاد ?نوین|مرکز ?اوای ?نوین`, `اقتصاد ?نوین`},
+	{EghtesadNovin, `(?:بانک ?)?اقتصاد ?نوین|مرکز ?اوای ?نوین`, `اقتصاد ?نوین`},
 	{Ayandeh, `بانک ?اینده`, `اینده`},
 	{IranZamin, `بانک ?ایران ?زمین`, `ایران ?زمین`},
 	{Sina, `بانک ?سینا`, `سینا`},
 	{Karafarin, `بانک ?کارافرین`, `کارافرین`},
 	{Day, `بانک ?دی`, `دی`},
+	{ToseeTaavon, `بانک ?توسعه ?تعاون`, `توسعه ?تعاون`},
+	{ExportDevelopment, `بانک ?توسعه ?صادرات(?: ?ایران)?`, `توسعه ?صادرات`},
+	{IndustryMine, `بانک ?صنعت ?و ?معدن`, `صنعت ?و ?معدن`},
+	{Sarmayeh, `بانک ?سرمایه`, `سرمایه`},
+	{Ansar, `بانک ?انصار`, `انصار`},
+	{Ghavamin, `بانک ?قوامین`, `قوامین`},
+	{Hekmat, `بانک ?حکمت(?: ?ایرانیان)?`, `حکمت ?ایرانیان`},
+	{Kosar, `(?:موسسه|بانک)(?: ?اعتباری)? ?کوثر`, `کوثر`},
+	{Melal, `(?:موسسه|بانک)(?: ?اعتباری)? ?ملل`, `ملل`},
+	{Noor, `(?:موسسه|بانک)(?: ?اعتباری)? ?نور`, `موسسه نور`},
+	{MehrEghtesad, `بانک ?مهر ?اقتصاد`, `مهر ?اقتصاد`},
+	{IranVenezuela, `بانک ?(?:مشترک ?)?ایران ?و? ?ونزویلا`, `ایران ?و? ?ونزویلا`},
 }
 
-// anyHead finds any of them; its groups are the heads in order, a group for the name and one for the short name.
+// anyHead finds any of them; its groups are the heads in order, first all names, then twice all short names: on a line of
+// their own, and before a colon at the beginning.
 var anyHead = func() *regexp.Regexp {
 	var names, short []string
 	for _, h := range heads {
 		names = append(names, `(`+h.name+`)`)
 		short = append(short, `(`+h.short+`)`)
 	}
-	return regexp.MustCompile(`(?m)(?:^|\P{L})(?:` + strings.Join(names, `|`) + `)(?:\P{L}|$)|^\*? ?(?:` + strings.Join(short, `|`) + `) ?\*?:?$`)
+	return regexp.MustCompile(`(?m)(?:^|\P{L})(?:` + strings.Join(names, `|`) + `)(?:\P{L}|$)|^\*? ?(?:` + strings.Join(short, `|`) + `) ?\*?:?$|\A(?:` + strings.Join(short, `|`) + `) ?:`)
 }()
 
 // bankIn is the bank that a normalised text names first.

@@ -19,54 +19,78 @@ func Parse(sender, text string, received time.Time) Reading {
 	if from == "" {
 		r.Bank, _ = bankIn(r.Normal)
 	}
+	body := withoutAdvice(r.Normal)
 	switch {
-	case isSecret(r.Normal):
-		r.Secret, r.Reason, r.Normal = true, ReasonSecret, ""
-		return r
-	case len(r.Normal) > longest:
+	case isSecret(body):
+		return r.secret()
+	case len(body) > longest:
 		r.Reason = ReasonLayout
 		return r
 	}
-	t, caught, ok := findTemplate(r.Normal, r.Bank)
-	if !ok {
-		return readLoosely(r, received)
+	left := ""
+	if t, caught, ok := findTemplate(body, r.Bank); ok && !isRequest(caught) {
+		left = caught.unexplained()
+		if from == "" {
+			r.Bank = t.bank
+		}
+		r.read(caught, directionOf(caught), caught.words(), received)
+		if r.Reason == "" {
+			r.Reason = senderReason(kind, from, t.bank)
+		}
+		r.Settles = r.Reason == ""
+	} else {
+		r, left = readLoosely(r, body, received)
 	}
-	if from == "" {
-		r.Bank = t.bank
+	if body != r.Normal && bareCode.MatchString(left) { // advice about a code that stands beside it
+		return r.secret()
 	}
-	r.read(caught, received)
-	if r.Reason == "" {
-		r.Reason = senderReason(kind, from, t.bank)
-	}
-	r.Settles = r.Reason == ""
 	return r
 }
 
-// findTemplate looks for a template that fits: among those of the bank, then of another bank that the text names, then
-// among all whose layout tells the bank.
-func findTemplate(normal string, bank Bank) (template, captures, bool) {
-	if t, caught, ok := templateOf(bank, normal); ok {
-		return t, caught, true
-	}
-	if named, ok := bankIn(normal); ok {
-		if named == bank {
-			return template{}, nil, false
-		}
-		return templateOf(named, normal)
-	}
-	for _, t := range templates {
-		if t.shape == nil || !t.shape.MatchString(normal) {
-			continue
-		}
-		if caught, ok := t.match(normal); ok {
-			return t, caught, true
-		}
-	}
-	return template{}, nil, false
+// secret is all that is kept of a text that delivers a password.
+func (r Reading) secret() Reading {
+	return Reading{Bank: r.Bank, Type: Other, Secret: true, Reason: ReasonSecret}
 }
 
-func templateOf(bank Bank, normal string) (template, captures, bool) {
-	for _, t := range templates {
+// isRequest says whether the free words of a credit ask for something: then it is a shop's text, not a bank's.
+func isRequest(c captures) bool {
+	return directionOf(c) == credit && noTransaction.MatchString(strings.Join(c["note"], "\n"))
+}
+
+// findTemplate looks for a template that fits: among those of the bank, then of another bank that the text names, then
+// among all whose layout tells the bank, last among the layouts that banks share.
+func findTemplate(normal string, bank Bank) (template, captures, bool) {
+	if t, caught, ok := templateOf(templates, bank, normal); ok {
+		return t, caught, true
+	}
+	if named, ok := bankIn(normal); ok && named != bank {
+		for _, list := range [...][]template{templates, shared} {
+			if t, caught, ok := templateOf(list, named, normal); ok {
+				return t, caught, true
+			}
+		}
+	}
+	// A bank that is named further down may be the payer's.
+	if first, _, _ := strings.Cut(normal, "\n"); !bankNamedIn(first) {
+		for _, t := range templates {
+			if t.shape == nil || !t.shape.MatchString(normal) {
+				continue
+			}
+			if caught, ok := t.match(normal); ok {
+				return t, caught, true
+			}
+		}
+	}
+	return templateOf(shared, bank, normal)
+}
+
+func bankNamedIn(line string) bool {
+	_, ok := bankIn(line)
+	return ok
+}
+
+func templateOf(list []template, bank Bank, normal string) (template, captures, bool) {
+	for _, t := range list {
 		if t.bank == bank {
 			if caught, ok := t.match(normal); ok {
 				return t, caught, true
@@ -89,8 +113,7 @@ func senderReason(kind senderKind, from, bank Bank) string {
 }
 
 // read fills in what a template caught.
-func (r *Reading) read(c captures, received time.Time) {
-	words := strings.Join(append(c["word"], c["note"]...), "\n")
+func (r *Reading) read(c captures, d direction, words string, received time.Time) {
 	if notDone.MatchString(words) {
 		r.Reason = ReasonNotMoney
 		return
@@ -106,7 +129,7 @@ func (r *Reading) read(c captures, received time.Time) {
 		r.Balance = &balance
 	}
 	r.At, r.HasDate, r.HasTime = instant(c.last("date"), c.last("time"), received)
-	r.decide(directionOf(c), words)
+	r.decide(d, words)
 	r.readAccount(c, words)
 	if r.Type == Deposit {
 		r.readPayer(c, words)
@@ -114,9 +137,16 @@ func (r *Reading) read(c captures, received time.Time) {
 }
 
 // readAccount takes the printed account. One that is masked throughout says less than the tail of our card. What money
-// left «from» is ours only when it left.
+// went «from» is not ours when it came in.
 func (r *Reading) readAccount(c captures, words string) {
 	r.Account = c.last("account")
+	switch {
+	case r.Account != "":
+	case r.Type == Deposit:
+		r.Account = cardAsPrinted(c.last("to"))
+	default:
+		r.Account = c.last("off")
+	}
 	if strings.ContainsAny(r.Account, "0123456789") {
 		return
 	}
@@ -154,4 +184,4 @@ func (r *Reading) decide(d direction, words string) {
 	}
 }
 
-var ourCard = regexp.MustCompile(`با ?کارت(?: شماره)? ?:? ?[*Xx]*(\d{4})(?:\D|$)`)
+var ourCard = regexp.MustCompile(`(?:با|خرید ?:?) ?کارت(?: شماره)? ?:? ?[*Xx]*(\d{4})(?:\D|$)`)

@@ -12,13 +12,17 @@ const (
 
 	payerLabel = `(?:شماره )?کارت ?(?:مبدا|واریز ?کننده|فرستنده|انتقال ?دهنده|پرداخت ?کننده)`
 
+	fromCardWords = `از(?: شماره)? کارت(?: شماره)?~:?~`
+	toCardWords   = `به(?: شماره)? کارت(?: شماره)?~:?~`
+
 	// payerPart may stand in every template: the card the money came from. Of a debit that is our own card; then the
 	// plain form names the account, and a description («انتقال از کارت … به کارت …») does not.
-	payerPart = `?(?:(?:(?:بابت|شرح)~:?~(?:انتقال(?: وجه)? )?|انتقال(?: وجه)?(?: کارت به کارت)? )از(?: شماره)? کارت(?: شماره)?~:?~(?P<payer>` + anyCard + `)` +
-		`|از(?: شماره)? کارت(?: شماره)?~:?~(?P<from>` + anyCard + `)` +
+	payerPart = `?(?:(?:(?:بابت|شرح)~:?~(?:انتقال(?: وجه)? )?|انتقال(?: وجه)?(?: کارت به کارت)? )` + fromCardWords + `(?P<payer>` + anyCard + `)(?:~,)?` +
+		`(?: ` + toCardWords + `(?:` + anyCard + `))?` +
+		`|` + fromCardWords + `(?P<from>` + anyCard + `)(?:~,)?(?: ` + toCardWords + `(?P<to>` + anyCard + `))?` +
 		`|از~:?~(?P<from>` + wholeCard + `|` + maskedCard + `)` +
 		`|` + payerLabel + `~:?~(?P<payer>` + anyCard + `))` +
-		`(?:~,)?(?: به(?: شماره)? کارت(?: شماره)?~:?~(?:` + anyCard + `))?(?:(?:~,)? (?:(?:با|به|و) )?{ref})*`
+		`(?:(?:~,)? (?:(?:با|به|و) )?{ref})*`
 )
 
 var (

@@ -15,6 +15,7 @@ var secretWords = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`(?:^|[^a-z])(?:code|pass|verification|security)\s*(?:is|no\.?|number)?\s*[:=#-]?\s*\d{3,}`,
 	`(?:^|\P{L})کد(?: ?(?:شما|زیر|ارسالی))?(?: ?[:=-] ?|\s)\d{4,8}(?:$|\D)`,
 	`سی ?وی ?وی`,
+	`(?:^|\P{L})این ?(?:کد|رمز)(?:$|\P{L})`,
 }, `|`))
 
 // secretWord is "رمز" where a word begins: «قرمز» and «هرمزگان» hold the same letters.

@@ -2,6 +2,7 @@ package banksms
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ var pieces = map[string]string{
 	"label":   `(?:شماره )?(?:حساب|سپرده|کارت)(?: شماره)?(?: شما)?~:?~`,
 	"digits":  `(?:(?:IR)?[\dXx*]+(?:[./-][\dXx*]+)*|\.{2,4}\d{4})`,
 	"account": `(?P<account>{digits})`,
-	"acct":    `(?:(?:(?:به|از)~:?~)?{label}|(?:به|از)(?:~:~| )){account}`,
+	"acct":    `(?:(?:به~:?~)?{label}{account}|به(?:~:~| ){account}|از~:?~{label}(?P<off>{digits}))`,
 	"bal": `(?:مانده|موجودی)(?: حساب| سپرده| کارت| کل| فعلی| جدید| شما| نهایی| بستانکار| قابل برداشت)*~:?~(?P<balsign>[+-]?)(?P<balance>{number})` +
 		`(?:(?P<balsign>[+-])| ?(?P<balsign>[+-])(?m:$))?(?:~(?P<balunit>{unit}))?`,
 	"clock":   `(?P<time>\d{1,2}:\d{2}(?::\d{2})?)`,
@@ -44,7 +45,10 @@ var pieces = map[string]string{
 	"at":      `(?:(?:در )?(?:ساعت|زمان)~:?~)?`,
 	"when": `(?:{on}{date}(?:[\s_,;-]+{at}{clock})?|{on}{compact}~[_-]~{clock}|{compact} {clock}` +
 		`|{at}{clock}[\s_,-]+{on}{date}|{at}{clock})`,
-	"ref": `(?:(?:شماره|کد|ش) ?)?(?:مستند|سند|پیگیری|رهگیری|مرجع|ارجاع|بازیابی)~:?~[A-Z]{0,4}\d+`,
+	// how the money came, in words that never say more
+	"channel": `(?:(?:از طریق|توسط)~:?~)?{way}(?: {way})*`,
+	"way":     `(?:انتقالی?|حواله|پایا|ساتنا|پل|شتاب|کارت به کارت|کارتی?|وجه|بین بانکی|داخلی|اینترنت ?بانک|اینترنتی?|همراه ?بانک|موبایل ?بانک|خود ?پرداز|عابر ?بانک|پایانه فروش|شعبه|حقوق(?: ماهانه)?)`,
+	"ref":     `(?:(?:شماره|کد|ش) ?)?(?:مستند|سند|پیگیری|رهگیری|مرجع|ارجاع|بازیابی)~:?~[A-Z]{0,4}\d+`,
 }
 
 // layout makes a template. A part that begins with "?" may be missing, one that ends in {note} goes on in free words.
@@ -89,6 +93,11 @@ func (c captures) last(name string) string {
 		return list[len(list)-1]
 	}
 	return ""
+}
+
+// words are the label of the amount and all free words.
+func (c captures) words() string {
+	return strings.Join(slices.Concat(c["word"], c["note"], c["greeting"]), "\n")
 }
 
 // match fits the template to the whole text.
@@ -159,21 +168,43 @@ var (
 	noteWord         = regexp.MustCompile(`\A\S+\s*`)
 	startsWithLetter = regexp.MustCompile(`\A[*<(«"]*\p{L}`)
 	// notNote are figures and labels that must never vanish in free words.
-	notNote = regexp.MustCompile(`مانده|موجودی|مبلغ|^[+-]?\d{1,3}(?:[.,]\d{3})+|^[+-]\d|\d[+-]$|ریال|تومان|تومن`)
+	notNote       = regexp.MustCompile(`مانده|موجودی|مبلغ|^[+-]?\d{1,3}(?:[.,]\d{3})+|^[+-]\d|\d[+-]$|ریال|تومان|تومن`)
+	endsInAccount = regexp.MustCompile(`(?:حساب|سپرده|کارت)$`)
 	// notReason are words that label another figure than the amount.
-	notReason = regexp.MustCompile(`^(?:مانده|موجودی|حساب|سپرده|شماره|مستند|سند|پیگیری|رهگیری|کد|تاریخ|زمان|ساعت|بدهی)(?:\P{L}|$)|مانده|موجودی|بدهی`)
+	notReason = regexp.MustCompile(`^(?:مانده|موجودی|حساب|سپرده|شماره|مستند|سند|پیگیری|رهگیری|کد|تاریخ|زمان|ساعت|بدهی)(?:\P{L}|$)|مانده|موجودی|بدهی|(?:^|\P{L})(?:به|از)$`)
 )
 
 // add keeps what was caught, unless a figure is unreadable or a label promises another figure.
 func (c captures) add(names, m []string) bool {
+	amount, marked, ofAccount := "", false, false
 	for i, name := range names {
-		switch {
-		case name == "" || m[i] == "":
-		case (name == "amount" || name == "balance") && !readable(m[i]),
-			name == "word" && notReason.MatchString(m[i]),
-			name == "account" && !strings.ContainsAny(m[i], "0123456789X*"):
-			return false
+		if name == "" || m[i] == "" {
+			continue
 		}
+		switch name {
+		case "balance":
+			if !readable(m[i]) {
+				return false
+			}
+		case "account":
+			if !strings.ContainsAny(m[i], "0123456789X*") {
+				return false
+			}
+		case "word":
+			if notReason.MatchString(m[i]) {
+				return false
+			}
+			ofAccount = endsInAccount.MatchString(m[i])
+		case "amount":
+			if amount = m[i]; !readable(amount) || !isAmount(amount) {
+				return false
+			}
+		case "sign", "unit":
+			marked = true
+		}
+	}
+	if ofAccount && !marked && !strings.ContainsAny(amount, ",.") { // «واریز به کارت 7719»: the amount is missing
+		return false
 	}
 	for i, name := range names {
 		if name != "" && m[i] != "" {

@@ -28,7 +28,7 @@ var (
 	// Credits that no payer made.
 	notCustomer = word(`سود(?: ?(?:سپرده|روز|کوتاه|بلند|علی|ماه|سهام|حساب)\p{L}*)?|اصلاح(?:ی|یه|یات)?|سند ?اصلاحی` +
 		`|برگشت(?:ی|ه)?|بازگشت(?:ی)?|عودت|استرداد|مسترد|ابطال|یارانه(?: ?\p{L}+)?|معیشت\p{L}*|کالا ?برگ|سهام ?عدالت` +
-		`|تسهیلات|وام|چک|چکی|جایزه|جوایز|قرعه ?کشی|کش ?بک`)
+		`|تسهیلات|وام|چک|چکی|(?:این|ان|از|رند)? ?باکس|قلک|جایزه|جوایز|قرعه ?کشی|کش ?بک`)
 	// reversed are those of them that turn a debit word round: «برگشت خرید» is a credit.
 	reversed = word(`اصلاح(?:ی|یه|یات)?|سند ?اصلاحی|برگشت(?:ی|ه)?|بازگشت(?:ی)?|عودت|استرداد|مسترد|ابطال`)
 
@@ -59,8 +59,12 @@ func directionOf(c captures) direction {
 	for _, note := range c["note"] {
 		words += "\n" + note
 	}
-	in = creditWords.MatchString(words) || usuallyCredit.MatchString(words)
-	out = (debitWords.MatchString(words) || usuallyDebit.MatchString(words)) && !reversed.MatchString(words)
+	in = creditWords.MatchString(words)
+	out = debitWords.MatchString(words) && !reversed.MatchString(words)
+	if !in && !out {
+		in = usuallyCredit.MatchString(words)
+		out = (usuallyDebit.MatchString(words) || len(c["off"])+len(c["from"]) > 0) && !reversed.MatchString(words)
+	}
 	switch {
 	case in && !out:
 		return credit

@@ -79,7 +79,7 @@ func (b *bench) warmUp(ctx context.Context, w *watcher) error {
 	if _, err := b.sagaRound(ctx, w, b.sagas/2); err != nil {
 		return err
 	}
-	if _, err := b.transferRound(ctx, b.sagas/2); err != nil {
+	if _, err := b.transferRound(ctx, w, b.sagas/2); err != nil {
 		return err
 	}
 	_, err := throughput(ctx, b.sagas/2, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })
@@ -184,7 +184,7 @@ func (b *bench) sagaRound(ctx context.Context, w *watcher, n int) (float64, erro
 		if err := b.api.pay(ctx, token); err != nil {
 			return err
 		}
-		if err := w.paid(ctx, token); err != nil {
+		if err := w.paid.wait(ctx, token); err != nil {
 			return err
 		}
 		return b.api.collect(ctx, token)

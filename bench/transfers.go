@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
-
-	"go.temporal.io/api/serviceerror"
 
 	"github.com/paysaga/paysaga/workflows"
 )
@@ -32,7 +31,7 @@ func (b *bench) compareTransfers(ctx context.Context, w *watcher, r *results) er
 			return err
 		}
 		before := b.spent()
-		ours, err := b.transferRound(ctx, b.sagas)
+		ours, err := b.transferRound(ctx, w, b.sagas)
 		if err != nil {
 			return err
 		}
@@ -49,7 +48,7 @@ func (b *bench) compareTransfers(ctx context.Context, w *watcher, r *results) er
 
 // transferRound carries n transfers to the end: created, paid by an SMS, checked, and their sagas over. Only
 // then is one done: rows alone would run ahead of the sagas.
-func (b *bench) transferRound(ctx context.Context, n int) (float64, error) {
+func (b *bench) transferRound(ctx context.Context, w *watcher, n int) (float64, error) {
 	rate, err := throughput(ctx, n, 3*sagasAtOnce, func(ctx context.Context) error { // two thirds of them are people who think
 		t, err := b.shop.create(ctx)
 		if err != nil {
@@ -67,26 +66,15 @@ func (b *bench) transferRound(ctx context.Context, n int) (float64, error) {
 		if err := b.shop.check(ctx, t, 201); err != nil {
 			return err
 		}
-		return b.over(ctx, workflows.TransferID(t.PayID))
+		if err := w.told.wait(ctx, strconv.FormatInt(t.PayID, 10)); err != nil {
+			return err
+		}
+		return b.temporal.GetWorkflow(ctx, workflows.TransferID(t.PayID), "").Get(ctx, nil) // as a bare saga's driver does
 	})
 	if err != nil {
 		return 0, fmt.Errorf("transfers: %w", err)
 	}
 	return rate, nil
-}
-
-// over waits until a saga has ended, as its bare sister's driver does.
-func (b *bench) over(ctx context.Context, id string) error {
-	for {
-		err := b.temporal.GetWorkflow(ctx, id, "").Get(ctx, nil)
-		var early *serviceerror.NotFound
-		if !errors.As(err, &early) {
-			return err
-		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil { // its start is still in the outbox
-			return err
-		}
-	}
 }
 
 // storedTransfers: create and check beside few and many stored transfers.

@@ -9,14 +9,21 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/paysaga/paysaga/store"
 )
 
-// watcher tells drivers when their payment is paid, by one small query for all of them: polling by
+// watcher tells drivers when what they wait for has happened, by one small query for all of them: polling by
 // each driver would measure the polling. In life it is the payer's browser that comes back.
 type watcher struct {
-	db      *bun.DB
+	db         *bun.DB
+	paid, told *watch
+}
+
+// watch is one thing to wait for. Its query answers those of the keys to which it has happened.
+type watch struct {
+	query   string
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
 }
@@ -26,39 +33,46 @@ func newWatcher(ctx context.Context, url string) (*watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{db: db, waiting: map[string]chan struct{}{}}
-	go w.run(ctx)
+	w := &watcher{
+		db:   db,
+		paid: &watch{query: `SELECT token FROM payments WHERE token = ANY(?) AND state = 'paid'`},
+		told: &watch{query: `SELECT k FROM unnest(?::text[]) k WHERE NOT EXISTS (SELECT FROM outbox WHERE saga = 'transfer' AND ref = k)`},
+	}
+	for _, each := range []*watch{w.paid, w.told} {
+		each.waiting = map[string]chan struct{}{}
+		go each.run(ctx, db)
+	}
 	return w, nil
 }
 
-func (w *watcher) run(ctx context.Context) {
+func (w *watch) run(ctx context.Context, db *bun.DB) {
 	for pause(ctx, 20*time.Millisecond) == nil {
 		w.mu.Lock()
 		wanted := slices.Collect(maps.Keys(w.waiting))
 		w.mu.Unlock()
-		var tokens []string
-		if len(wanted) == 0 || w.db.NewRaw(`SELECT token FROM payments WHERE token IN (?) AND state = 'paid'`, bun.List(wanted)).Scan(ctx, &tokens) != nil {
+		var done []string
+		if len(wanted) == 0 || db.NewRaw(w.query, pgdialect.Array(wanted)).Scan(ctx, &done) != nil {
 			continue // the drivers' own deadline ends a run without a database
 		}
 		w.mu.Lock()
-		for _, token := range tokens {
-			if c, ok := w.waiting[token]; ok {
+		for _, key := range done {
+			if c, ok := w.waiting[key]; ok {
 				close(c)
-				delete(w.waiting, token)
+				delete(w.waiting, key)
 			}
 		}
 		w.mu.Unlock()
 	}
 }
 
-func (w *watcher) paid(ctx context.Context, token string) error {
+func (w *watch) wait(ctx context.Context, key string) error {
 	c := make(chan struct{})
 	w.mu.Lock()
-	w.waiting[token] = c
+	w.waiting[key] = c
 	w.mu.Unlock()
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("payment %s is not paid: %w", token, ctx.Err())
+		return fmt.Errorf("waiting for %s: %w", key, ctx.Err())
 	case <-c:
 		return nil
 	}

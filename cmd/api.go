@@ -8,11 +8,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/paysaga/paysaga/api"
-	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/migrations"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/state"
@@ -37,13 +37,17 @@ func runAPI(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
+	callers, err := authenticator(p.cfg, p.store)
+	if err != nil {
+		return err
+	}
 	cards, err := vault.New(p.cfg.VaultKeys.Reveal())
 	if err != nil {
 		return err
 	}
 	app := api.New(api.Deps{
 		Store:    p.store,
-		Auth:     auth.New(p.store, p.cfg.JWTSecret.Reveal()),
+		Auth:     callers,
 		Sagas:    &sagas{client: p.temporal, ui: p.cfg.UIURL, namespace: p.cfg.TemporalNamespace},
 		Gateways: banks(p.cfg),
 		Vault:    cards,
@@ -122,12 +126,21 @@ func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment
 		if !errors.As(err, &missing) {
 			return now, wrap("inquire", err)
 		}
+		if s.ended(ctx, workflows.PaymentID(token)) {
+			return "", nil // nothing is left to ask: the row says how it ended
+		}
 		select {
 		case <-ctx.Done():
 			return "", fmt.Errorf("inquire: %w", err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ended says whether a saga was there and is over.
+func (s *sagas) ended(ctx context.Context, id string) bool {
+	found, err := s.client.DescribeWorkflow(ctx, id, "")
+	return err == nil && found.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
 func (s *sagas) inquire(ctx context.Context, token string) (now state.Payment, err error) {

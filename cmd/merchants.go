@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -200,14 +201,17 @@ func keyRevoke() *cobra.Command {
 
 func tokenCommand() *cobra.Command {
 	var branch int64
+	var merchant string
 	var life time.Duration
 	c := &cobra.Command{
-		Use: "token", Short: "Print a token that speaks for one branch", Example: "  paysaga token --branch 31", Args: cobra.NoArgs,
+		Use: "token", Short: "Print a token that speaks for one branch, or for all of a merchant's", Args: cobra.NoArgs,
+		Example: "  paysaga token --branch 31\n  paysaga token --merchant bakery",
 		RunE: withStore(func(c *cobra.Command, _ []string, cfg config.Config, s *store.Store) error {
-			if _, err := s.BranchMerchant(c.Context(), branch); err != nil {
+			a, err := authenticator(cfg, s)
+			if err != nil {
 				return err
 			}
-			token, err := auth.New(s, cfg.JWTSecret.Reveal()).IssueToken(branch, life)
+			token, err := issueToken(c.Context(), a, s, branch, merchant, life)
 			if err != nil {
 				return err
 			}
@@ -216,9 +220,24 @@ func tokenCommand() *cobra.Command {
 		}),
 	}
 	c.Flags().Int64Var(&branch, "branch", 0, "number of the branch")
+	c.Flags().StringVar(&merchant, "merchant", "", "the merchant whose admin gets the token")
 	c.Flags().DurationVar(&life, "for", 24*time.Hour, "how long the token lives")
-	_ = c.MarkFlagRequired("branch")
+	c.MarkFlagsOneRequired("branch", "merchant")
+	c.MarkFlagsMutuallyExclusive("branch", "merchant")
 	return c
+}
+
+func issueToken(ctx context.Context, a *auth.Authenticator, s *store.Store, branch int64, merchant string, life time.Duration) (string, error) {
+	if merchant != "" {
+		if _, err := s.Merchant(ctx, merchant); err != nil {
+			return "", err
+		}
+		return a.IssueAdminToken(merchant, life)
+	}
+	if _, err := s.BranchMerchant(ctx, branch); err != nil {
+		return "", err
+	}
+	return a.IssueToken(branch, life)
 }
 
 // tablePrinter writes aligned columns.

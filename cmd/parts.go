@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 	"go.temporal.io/sdk/client"
 
+	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/dispatch"
 	"github.com/paysaga/paysaga/gateways"
@@ -167,6 +168,20 @@ func resellers(cfg config.Config) operators.Registry {
 		}))
 	}
 	return registry
+}
+
+// authenticator checks credentials as this installation is set up.
+func authenticator(cfg config.Config, s *store.Store) (*auth.Authenticator, error) {
+	a := auth.New(s, cfg.JWTSecret.Reveal())
+	if cfg.JWTKeys == "" {
+		return a, nil
+	}
+	keys, err := auth.ParseSigningKeys(cfg.JWTKeys.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("PAYSAGA_JWT_KEYS: %w", err)
+	}
+	a.UseKeys(keys)
+	return a, nil
 }
 
 func wrap(what string, err error) error {

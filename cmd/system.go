@@ -39,8 +39,12 @@ func runUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	token, err := devToken(cfg)
+	if err != nil {
+		return err
+	}
 	return stack.Up(ctx, stack.UpConfig{
-		Demo: os.Getenv("DEMO") != "0",
+		Demo: os.Getenv("DEMO") != "0", BranchToken: token,
 		Config: stack.Config{
 			Home: cfg.Home, Devstack: os.Getenv("PAYSAGA_DEVSTACK"), Namespace: cfg.TemporalNamespace,
 			DatabaseURL: cfg.DatabaseURL, TemporalAddress: cfg.TemporalAddress,
@@ -52,6 +56,18 @@ func runUp(ctx context.Context) error {
 			Out:     os.Stdout,
 		},
 	})
+}
+
+// devToken speaks for the development branch for a month; empty in production.
+func devToken(cfg config.Config) (string, error) {
+	if !cfg.Dev() {
+		return "", nil
+	}
+	a, err := authenticator(cfg, nil)
+	if err != nil {
+		return "", err
+	}
+	return a.IssueToken(fixtures.Branch, 30*24*time.Hour)
 }
 
 func migrateCommand() *cobra.Command {
@@ -146,8 +162,12 @@ func demoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			token, err := devToken(cfg)
+			if err != nil {
+				return err
+			}
 			return demo.Run(c.Context(), demo.Config{
-				APIURL: cfg.APIURL, SandboxURL: cfg.SandboxURL, UIURL: cfg.UIURL, Namespace: cfg.TemporalNamespace, Out: c.OutOrStdout(),
+				APIURL: cfg.APIURL, SandboxURL: cfg.SandboxURL, UIURL: cfg.UIURL, Namespace: cfg.TemporalNamespace, BranchToken: token, Out: c.OutOrStdout(),
 			})
 		},
 	}

@@ -48,6 +48,7 @@ func runWorker(ctx context.Context) error {
 		Payments:   &activities.Payments{Store: p.store},
 		Bank:       bankActivities(p.cfg),
 		Transfers:  &activities.Transfers{Store: p.store},
+		Purchases:  &activities.Purchases{Store: p.store},
 		TopUps:     topUpActivities(p.cfg, p.store),
 		StoreCalls: p.cfg.DatabasePool,
 	})

@@ -40,6 +40,8 @@ type Config struct {
 	CodecKeys Secret `env:"PAYSAGA_CODEC_KEYS"`
 	VaultKeys Secret `env:"PAYSAGA_VAULT_KEYS"`
 	JWTSecret Secret `env:"PAYSAGA_JWT_SECRET"`
+	// JWTKeys sign tokens with EdDSA instead of the secret: "id:base64,…", the first signs, all verify.
+	JWTKeys Secret `env:"PAYSAGA_JWT_KEYS"`
 
 	// RatePerSecond and RateBurst bound one credential; ListPerMinute bounds the payments list.
 	RatePerSecond float64 `env:"PAYSAGA_RATE_PER_SECOND" envDefault:"200"`
@@ -72,6 +74,7 @@ const (
 	devCodecKeys Secret = "dev:cGF5c2FnYS1kZXZlbG9wbWVudC1jb2RlYy1rZXktMSE="
 	devVaultKeys Secret = "dev:cGF5c2FnYS1kZXZlbG9wbWVudC12YXVsdC1rZXktMSE="
 	devJWTSecret Secret = "paysaga-development-jwt-secret-do-not-use"
+	devJWTKeys   Secret = "dev:cGF5c2FnYS1kZXZlbG9wbWVudC1zaWduaW5nLWtleSE="
 )
 
 // shortestJWTSecret is the size of what HS256 makes: a shorter secret is the easier thing to guess.
@@ -95,6 +98,7 @@ func Load() (Config, error) {
 		cfg.CodecKeys = orDefault(cfg.CodecKeys, devCodecKeys)
 		cfg.VaultKeys = orDefault(cfg.VaultKeys, devVaultKeys)
 		cfg.JWTSecret = orDefault(cfg.JWTSecret, devJWTSecret)
+		cfg.JWTKeys = orDefault(cfg.JWTKeys, devJWTKeys)
 	}
 	return cfg, cfg.check()
 }
@@ -117,9 +121,13 @@ func (c Config) check() error {
 		{"PAYSAGA_CODEC_KEYS", c.CodecKeys, devCodecKeys},
 		{"PAYSAGA_VAULT_KEYS", c.VaultKeys, devVaultKeys},
 		{"PAYSAGA_JWT_SECRET", c.JWTSecret, devJWTSecret},
+		{"PAYSAGA_JWT_KEYS", c.JWTKeys, devJWTKeys},
 	}
 	for _, s := range secrets {
 		_, public, _ := strings.Cut(string(s.dev), ":") // under whatever id, and also as a second key
+		if s.value == "" && s.name == "PAYSAGA_JWT_KEYS" {
+			continue // the secret signs
+		}
 		if s.value == "" || s.value == s.dev || (public != "" && strings.Contains(string(s.value), public)) {
 			problems = append(problems, fmt.Errorf("%s must be set to a secret of your own in production", s.name))
 		}

@@ -20,8 +20,10 @@ type Config struct {
 	SandboxURL string
 	UIURL      string // Temporal Web UI; empty leaves the links out
 	Namespace  string // of Temporal
-	Out        io.Writer
-	Patience   time.Duration // for each outcome; default 30 s
+	// BranchToken speaks for branch 31; empty leaves the purchase out.
+	BranchToken string
+	Out         io.Writer
+	Patience    time.Duration // for each outcome; default 30 s
 }
 
 // section is one saga with one outcome. A new saga adds its sections to the list in sections.
@@ -31,7 +33,7 @@ type section struct {
 }
 
 func sections() []section {
-	return slices.Concat(paymentSections(), transferSections(), topUpSections())
+	return slices.Concat(paymentSections(), transferSections(), topUpSections(), purchaseSections())
 }
 
 // Run walks through every section and returns an error when an outcome is not the promised one. It

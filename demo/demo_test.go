@@ -25,6 +25,7 @@ type world struct {
 
 	transfers fakeTransfers
 	topUps    fakeTopUps
+	purchases fakePurchases
 
 	refundFails  bool // an uncollected payment stays paid
 	wrongTotal   bool // the bank forgets the tip
@@ -49,6 +50,7 @@ func newWorld(t *testing.T) *world {
 	mux.HandleFunc("POST /payer", w.payer)
 	w.transferRoutes(mux)
 	w.topUpRoutes(mux)
+	w.purchaseRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w
@@ -159,7 +161,7 @@ func (w *world) payer(rw http.ResponseWriter, r *http.Request) {
 
 func (w *world) config(out *bytes.Buffer) Config {
 	return Config{
-		APIURL: w.URL, SandboxURL: w.URL + "/", UIURL: "http://ui.test", Namespace: "paysaga",
+		APIURL: w.URL, SandboxURL: w.URL + "/", UIURL: "http://ui.test", Namespace: "paysaga", BranchToken: "branch-token",
 		Out: out, Patience: 2 * time.Second,
 	}
 }
@@ -178,7 +180,7 @@ func TestRunShowsEveryOutcome(t *testing.T) {
 		"1,250,000 rial (tip 50,000)",
 		"Outcome  collected", "Outcome  refunded", "Outcome  failed",
 		"Saga     http://ui.test/namespaces/paysaga/workflows/payment%2Ftoken-1",
-		"All 8 outcomes are as promised",
+		"All 9 outcomes are as promised",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -209,7 +211,7 @@ func TestRunSaysWhatIsNotAsPromised(t *testing.T) {
 				require.Contains(t, out.String(), "NOT as promised")
 				require.Contains(t, out.String(), c.shows)
 			}
-			require.Contains(t, out.String(), "8 of 8", "the other sections run all the same")
+			require.Contains(t, out.String(), "9 of 9", "the other sections run all the same")
 			require.NotContains(t, out.String(), "outcomes are as promised")
 		})
 	}

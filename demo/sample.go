@@ -13,12 +13,15 @@ const (
 	sampleMobile = "09381234525" // shown as 0938*****25
 )
 
-// EnsureSample brings the documented sample payment to its end, so that the documented calls with
-// its token answer as written. A system without that payment is left alone. It prints nothing.
+// EnsureSample brings the documented sample payment to its end, and the sample purchase half way, so that
+// the documented calls answer as written. A system without that payment is left alone. It prints nothing.
 func EnsureSample(ctx context.Context, cfg Config) error {
 	cfg.Out = io.Discard
 	cfg = cfg.withDefaults()
 	w := newWalker(cfg)
+	if err := ensurePurchase(ctx, w); err != nil {
+		return err
+	}
 
 	var read struct {
 		Info payment `json:"info"`

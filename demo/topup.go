@@ -22,7 +22,7 @@ func topUp(ctx context.Context, w *walker) error {
 		return err
 	}
 	w.say("The operator will deliver, and then never answer.")
-	if err := w.rules(ctx, map[string]any{"operator": map[string]any{"timeout_after": 1}}); err != nil {
+	if err := w.rules(ctx, map[string]any{"operator": map[string]any{"submit": map[string]any{"timeout_after": 1}}}); err != nil {
 		return err
 	}
 	w.say("The merchant buys %s rial for a mobile number. Nobody knows whether it was delivered, so it is asked.", money.Rial(price))

@@ -171,6 +171,8 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 		return startSaga[workflows.DepositInput](ctx, d, row, workflows.DepositName)
 	case "topup":
 		return startSaga[workflows.TopUpInput](ctx, d, row, workflows.TopUpName)
+	case "purchase":
+		return startSaga[workflows.PurchaseInput](ctx, d, row, workflows.PurchaseName)
 	}
 	return fmt.Errorf("no saga is called %q", row.Saga)
 }
@@ -208,7 +210,7 @@ func sagaID(row store.Delivery) (string, error) {
 	switch row.Saga {
 	case "payment":
 		return workflows.PaymentID(row.Ref), nil
-	case "transfer", "deposit", "topup":
+	case "transfer", "deposit", "topup", "purchase":
 		return row.Saga + "/" + row.Ref, nil // as TransferID and the others write them; start compares
 	}
 	return "", fmt.Errorf("no saga is called %q", row.Saga)

@@ -123,6 +123,7 @@ func TestGrants(t *testing.T) {
 		"outbox": rewrites + " DELETE", "idempotency_keys": rewrites,
 		"transfers": rewrites, "transfer_events": appends, "devices": rewrites, "sms": rewrites, "deposits": rewrites,
 		"carriers": "SELECT", "products": rewrites, "topups": rewrites, "topup_events": appends, "balance_credits": appends,
+		"temporary_payment": rewrites, "system_log": appends,
 		"ledger_transfers": appends, "ledger_balances": "SELECT", "goose_db_version": "SELECT",
 	}, got)
 

@@ -22,19 +22,19 @@ type Refund struct {
 
 // Book is everything the world outside did.
 type Book struct {
-	Charges    []Charge  `json:"charges"`
-	Refunds    []Refund  `json:"refunds"`
-	Deposits   []Deposit `json:"deposits"`
-	Deliveries []any     `json:"deliveries"`
-	Transfers  []any     `json:"transfers"`
-	Calls      []Call    `json:"calls,omitempty"`
+	Charges    []Charge   `json:"charges"`
+	Refunds    []Refund   `json:"refunds"`
+	Deposits   []Deposit  `json:"deposits"`
+	Deliveries []Delivery `json:"deliveries"`
+	Transfers  []any      `json:"transfers"`
+	Calls      []Call     `json:"calls,omitempty"`
 }
 
-// getBook answers with the book, whole or filtered by ?bank=, ?invoice=, ?state=; ?calls=1 adds the log of calls.
-// Deposits have a bank, but neither invoice nor state.
+// getBook answers with the book, whole or filtered by ?bank=, ?invoice=, ?state=, ?key=; ?calls=1 adds the log
+// of calls. Deposits have a bank, but neither invoice nor state nor key; deliveries have only state and key.
 func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	bank, state := query.Get("bank"), State(query.Get("state"))
+	bank, state, key := query.Get("bank"), State(query.Get("state")), query.Get("key")
 	var invoice int64
 	if text := query.Get("invoice"); text != "" {
 		var err error
@@ -44,9 +44,9 @@ func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 
-	book := Book{Refunds: []Refund{}, Deliveries: []any{}, Transfers: []any{}}
+	book := Book{Refunds: []Refund{}, Transfers: []any{}}
 	book.Charges = s.book.list(func(c *Charge) bool {
-		return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice) && (state == "" || c.State == state)
+		return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice) && (state == "" || c.State == state) && key == ""
 	})
 	for _, c := range book.Charges {
 		if !c.ReturnedAt.IsZero() {
@@ -54,11 +54,14 @@ func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	book.Deposits = s.phone.book.list(func(d *Deposit) bool {
-		return (bank == "" || d.Bank == bank) && invoice == 0 && state == ""
+		return (bank == "" || d.Bank == bank) && invoice == 0 && state == "" && key == ""
+	})
+	book.Deliveries = s.operator.book.list(s.book.now(), func(d *Delivery) bool {
+		return bank == "" && invoice == 0 && (state == "" || d.State == string(state)) && (key == "" || d.Key == key)
 	})
 	if query.Get("calls") == "1" {
 		book.Calls = s.calls.list(func(c *Call) bool {
-			return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice)
+			return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice) && (key == "" || c.Key == key)
 		})
 	}
 	writeJSON(w, http.StatusOK, book)

@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// Call is one request a bank answered, or did not. Kept in memory only, the last keptCalls of them.
+// Call is one request a bank or the operator answered, or did not. Kept in memory only, the last keptCalls
+// of them.
 type Call struct {
 	At      time.Time `json:"at"`
-	Bank    string    `json:"bank"`
+	Bank    string    `json:"bank"` // or "operator"
 	Op      string    `json:"op"`
-	Invoice int64     `json:"invoice"`
+	Invoice int64     `json:"invoice"`        // at a bank
+	Key     string    `json:"key,omitempty"`  // at the operator
 	Answer  int       `json:"answer"`         // HTTP status; 0 = no answer was sent
 	Effect  bool      `json:"effect"`         // the book changed
 	Rule    string    `json:"rule,omitempty"` // the failure that was played

@@ -38,10 +38,10 @@ type phoneBook struct {
 	balances map[string]money.Rial
 }
 
-// phoneBookPath is beside the bank's book: book.jsonl, book-phone.jsonl.
-func phoneBookPath(book string) string {
+// bookBeside is the path of another book beside the bank's: book.jsonl, book-phone.jsonl.
+func bookBeside(book, name string) string {
 	ext := filepath.Ext(book)
-	return strings.TrimSuffix(book, ext) + "-phone" + ext
+	return strings.TrimSuffix(book, ext) + "-" + name + ext
 }
 
 func openPhoneBook(path string) (*phoneBook, error) {

@@ -283,7 +283,7 @@ func TestPhoneBookRefusesAGap(t *testing.T) {
 	w, _ := newPhoneWorld(t)
 	cfg := w.cfg
 	cfg.Book += "-gap"
-	require.NoError(t, os.WriteFile(phoneBookPath(cfg.Book), []byte(`{"id":2}`+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(bookBeside(cfg.Book, "phone"), []byte(`{"id":2}`+"\n"), 0o600))
 	_, err := New(cfg)
 	require.ErrorContains(t, err, "movement 2 after 0")
 }
@@ -346,7 +346,7 @@ func TestPhoneKeepsCardsToItself(t *testing.T) {
 	require.NoError(t, err)
 	var book json.RawMessage
 	w.json(http.MethodGet, "/book", nil, &book)
-	disk, err := os.ReadFile(phoneBookPath(w.cfg.Book))
+	disk, err := os.ReadFile(bookBeside(w.cfg.Book, "phone"))
 	require.NoError(t, err)
 	require.NotEmpty(t, log.String())
 	for name, place := range map[string]string{"answer": string(answer), "book": string(book), "disk": string(disk), "log": log.String()} {

@@ -33,9 +33,9 @@ var (
 
 // Rules are the failures of the world outside: {"bank": {…}, "operator": {…}, "sms": {…}}.
 type Rules struct {
-	Bank     RuleSet  `json:"bank"`
-	Operator RuleSet  `json:"operator"`
-	SMS      SMSRules `json:"sms,omitzero"`
+	Bank     RuleSet       `json:"bank"`
+	Operator OperatorRules `json:"operator"`
+	SMS      SMSRules      `json:"sms,omitzero"`
 }
 
 // RuleSet is one side's failures: rates by name, and rates of single operations that override them.
@@ -59,7 +59,7 @@ func ParseRules(body []byte) (Rules, error) {
 		case "bank":
 			out.Bank, err = parseRuleSet(fields, bankOps)
 		case "operator":
-			out.Operator, err = parseRuleSet(fields, nil)
+			out.Operator, err = parseOperatorRules(fields)
 		case "sms":
 			out.SMS, err = parseSMSRules(fields)
 		default:
@@ -96,9 +96,6 @@ func parseRuleSet(fields map[string]json.RawMessage, ops []string) (RuleSet, err
 }
 
 func orOps(ops []string) string {
-	if len(ops) == 0 {
-		return ""
-	}
 	return fmt.Sprintf(" or one of the calls %v", ops)
 }
 
@@ -142,7 +139,9 @@ func parseDuration(raw json.RawMessage) (time.Duration, error) {
 }
 
 // MarshalJSON writes the set as ParseRules reads it.
-func (s RuleSet) MarshalJSON() ([]byte, error) {
+func (s RuleSet) MarshalJSON() ([]byte, error) { return json.Marshal(s.fields()) }
+
+func (s RuleSet) fields() map[string]any {
 	out := map[string]any{}
 	for name, rate := range s.Rates {
 		out[name] = rate
@@ -156,7 +155,7 @@ func (s RuleSet) MarshalJSON() ([]byte, error) {
 	if s.Delay > 0 {
 		out["delay"] = s.Delay.String()
 	}
-	return json.Marshal(out)
+	return out
 }
 
 // rate is the probability of one failure of one operation.

@@ -29,6 +29,10 @@ func TestParseRules(t *testing.T) {
 		"unknown of a call":           {`{"bank":{"verify":{"hold":1}}}`, "bank: verify: hold: unknown"},
 		"call as a number":            {`{"bank":{"verify":1}}`, "bank: verify: must be an object of rates"},
 		"bank's call at the operator": {`{"operator":{"verify":{}}}`, "operator: verify: unknown"},
+		"operator's own":              {`{"operator":{"in_progress":0.5,"in_progress_for":"2m","in_progress_fails":0.1,"exhausted":1,"submit":{"timeout_after":0.25},"hold":"2s"}}`, ""},
+		"in progress too often":       {`{"operator":{"in_progress":2}}`, "operator: in_progress: must be a number"},
+		"in progress for a number":    {`{"operator":{"in_progress_for":2}}`, "operator: in_progress_for: must be a duration"},
+		"operator's own at a bank":    {`{"bank":{"exhausted":1}}`, "bank: exhausted: unknown"},
 		"hold as a number":            {`{"bank":{"hold":3}}`, "bank: hold: must be a duration"},
 		"hold too long":               {`{"bank":{"hold":"11m"}}`, "bank: hold: must be a duration"},
 		"hold of nothing":             {`{"bank":{"hold":"0s"}}`, "bank: hold: must be a duration"},
@@ -54,6 +58,11 @@ func TestRulesOverHTTP(t *testing.T) {
 	var got json.RawMessage
 	require.Equal(t, http.StatusOK, w.json(http.MethodPut, "/rules", rules, &got))
 	require.JSONEq(t, rules, string(got))
+
+	const operator = `{"bank":{},"operator":{"in_progress":0.5,"in_progress_for":"2m0s","in_progress_fails":0.1,"exhausted":1,"submit":{"timeout_after":0.25}}}`
+	require.Equal(t, http.StatusOK, w.json(http.MethodPut, "/rules", operator, &got))
+	require.JSONEq(t, operator, string(got))
+	w.setRules(rules)
 
 	var failed struct{ Error string }
 	require.Equal(t, http.StatusBadRequest, w.json(http.MethodPut, "/rules", `{"bank":{"refuse":7}}`, &failed))

@@ -1,5 +1,5 @@
-// Package sandbox is the simulated world outside: banks with their pages, a payer, and the phones of
-// merchants with the text messages their banks send. They are real HTTP servers with a switch for every
+// Package sandbox is the simulated world outside: banks with their pages, a payer, the phones of merchants
+// with the text messages their banks send, and an operator that delivers top-ups. They are real HTTP servers with a switch for every
 // failure, and keep their own book on disk, so that what this system believes can be compared with what
 // happened.
 package sandbox
@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/paysaga/paysaga/money"
 )
 
 //go:embed assets templates
@@ -24,12 +26,13 @@ var files embed.FS
 
 // Config says where the sandbox is and how its banks behave.
 type Config struct {
-	Book        string        // path of the book, a file of JSON lines; made when missing. The phones' is beside it
+	Book        string        // path of the book, a file of JSON lines; made when missing. The phones' and the operator's are beside it
 	PublicURL   string        // the sandbox's own address, as browsers see it
 	APIURL      string        // the address of pay links and callbacks
 	SessionLife time.Duration // how long a payer may stay at the bank; default 15 min
 	AutoReverse time.Duration // after which unverified money goes back; default 30 min
 	Phones      []Phone       // lines of the merchants' phones
+	Prepaid     money.Rial    // what the operator holds for us before the first order; default defaultPrepaid
 	Logger      *slog.Logger
 	Now         func() time.Time // the bank's clock; default time.Now
 }
@@ -42,6 +45,7 @@ type Server struct {
 	pages    *pages
 	payer    *payer
 	phone    *phone
+	operator *operator
 	callback *http.Client
 	public   *url.URL
 	api      *url.URL
@@ -84,9 +88,13 @@ func New(c Config) (*Server, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	phoneBook, err := openPhoneBook(phoneBookPath(c.Book))
+	phoneBook, err := openPhoneBook(bookBeside(c.Book, "phone"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), book.close())
+	}
+	operatorBook, err := openOperatorBook(bookBeside(c.Book, "operator"), c.Prepaid)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), book.close(), phoneBook.close())
 	}
 
 	s := &Server{book: book, pages: pages, public: public, api: api, log: log, mux: http.NewServeMux()}
@@ -98,6 +106,7 @@ func New(c Config) (*Server, error) {
 		lines: phones, book: phoneBook, api: api, client: client, now: book.now, log: log, patience: defaultPatience,
 		rules: func() SMSRules { return s.rules.get().SMS },
 	}
+	s.operator = &operator{book: operatorBook}
 	s.routes()
 	return s, nil
 }
@@ -114,7 +123,14 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /phone", s.postPhone)
 	s.mux.HandleFunc("GET /phone", s.phonePage)
 	s.mux.HandleFunc("POST /phone/send", s.phoneForm)
+	s.mux.HandleFunc("GET /operator", s.operatorPage)
+	s.mux.HandleFunc("PUT /operator/catalogue", s.putCatalogue)
 	s.mux.Handle("GET /assets/", assets())
+
+	s.mux.HandleFunc("POST /operator/v1/orders", s.submitOrder)
+	s.mux.HandleFunc("GET /operator/v1/orders/{key}", s.inquireOrder)
+	s.mux.HandleFunc("GET /operator/v1/catalogue", s.getCatalogue)
+	s.mux.HandleFunc("GET /operator/v1/balance", s.getBalance)
 
 	s.mux.HandleFunc("POST /bank/{bank}/v1/Token", s.token)
 	s.mux.HandleFunc("GET /bank/{bank}/v1/TranResult", s.tranResult)
@@ -138,7 +154,7 @@ func (s *Server) Release() { s.release() }
 func (s *Server) Close() error {
 	s.release()
 	s.running.Wait()
-	return errors.Join(s.book.close(), s.phone.book.close())
+	return errors.Join(s.book.close(), s.phone.book.close(), s.operator.book.close())
 }
 
 // origin reads an absolute http(s) address and keeps its scheme and host.

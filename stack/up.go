@@ -17,6 +17,8 @@ import (
 type UpConfig struct {
 	Config
 	Demo bool // walk through the sagas once everything is healthy
+	// BranchToken speaks for the development branch; empty outside development.
+	BranchToken string
 }
 
 // Up starts the system, shows where everything is, walks through the sagas and stays until Ctrl-C,
@@ -39,7 +41,7 @@ func Up(ctx context.Context, cfg UpConfig) error {
 	}
 	fmt.Fprintf(cfg.Out, "Healthy after %s.\n\n", seconds(time.Since(begin)))
 	inst := s.Instance()
-	writeAddresses(cfg.Out, inst)
+	writeAddresses(cfg.Out, inst, cfg.BranchToken)
 	walk(ctx, cfg, inst)
 	if ctx.Err() == nil {
 		fmt.Fprintln(cfg.Out, "\nRunning. Ctrl-C stops everything; the data stays in "+inst.Home+".")
@@ -61,7 +63,7 @@ func walk(ctx context.Context, cfg UpConfig, inst Instance) {
 	}
 	about := demo.Config{
 		APIURL: inst.APIURL, SandboxURL: inst.SandboxURL, UIURL: inst.UIURL,
-		Namespace: inst.Namespace, Out: cfg.Out,
+		Namespace: inst.Namespace, Out: cfg.Out, BranchToken: cfg.BranchToken,
 	}
 	err := demo.EnsureSample(ctx, about)
 	if err == nil && cfg.Demo {
@@ -72,7 +74,7 @@ func walk(ctx context.Context, cfg UpConfig, inst Instance) {
 	}
 }
 
-func writeAddresses(out io.Writer, inst Instance) {
+func writeAddresses(out io.Writer, inst Instance, branchToken string) {
 	line := func(what, where string) {
 		if where != "" {
 			fmt.Fprintf(out, "  %-14s %s\n", what, where)
@@ -89,7 +91,9 @@ func writeAddresses(out io.Writer, inst Instance) {
 	if inst.Environment == "dev" {
 		line("Merchant", "faSDF42w3Fs, key \"test\"")
 		fmt.Fprintf(out, "  %-14s demo-fast, key \"test-fast\" (5 s to collect)\n", "")
+		line("Operator", "key \"test-operator\", "+inst.APIURL+"/ops/deposits")
 	}
+	line("Branch token", branchToken)
 	fmt.Fprintln(out)
 }
 

@@ -25,6 +25,7 @@ func TestDocsAreDrawnFromTheTables(t *testing.T) {
 	draw(&b, "Transfer", "What a merchant sees of a card-to-card payment.", state.Transfers)
 	draw(&b, "Deposit", "Money seen arriving on a merchant's card by SMS.", state.Deposits)
 	draw(&b, "Top-up", "A mobile charge or internet package bought from a merchant's balance.", state.TopUps)
+	draw(&b, "Purchase", "An online purchase of a branch: 0 awaiting, 1 completing, 2 incomplete, 3 completed, 4 ended.", state.Purchases)
 	if *update {
 		require.NoError(t, os.WriteFile(docsFile, []byte(b.String()), 0o644))
 	}

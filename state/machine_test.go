@@ -36,6 +36,10 @@ func TestTopUpMachine(t *testing.T) {
 	checkMachine(t, state.TopUps, "topups", []state.TopUp{state.TopUpDelivered, state.TopUpReversed})
 }
 
+func TestPurchaseMachine(t *testing.T) {
+	checkMachine(t, state.Purchases, "temporary_payment", []state.Purchase{state.PurchaseCompleted, state.PurchaseEnded})
+}
+
 func checkMachine[S ~string](t *testing.T, m state.Machine[S], table string, ends []S) {
 	t.Helper()
 	states := m.States()

@@ -165,9 +165,12 @@ func attemptNotPaid(ctx context.Context, db conn, attemptID int64, reason string
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note)
 			SELECT payment_id, id, CASE WHEN ? THEN 'attempt_failed' ELSE 'not_paid_yet' END, ? FROM a
+		), u AS (
+			UPDATE temporary_payment u SET state = 'incomplete' FROM a WHERE u.payment_id = a.payment_id AND u.state = ANY(?)
 		)
 		SELECT count(*) FROM a`,
-		reason, final, final, attemptID, texts(state.Attempts.Into(state.AttemptFailed)), reason, final, reason)
+		reason, final, final, attemptID, texts(state.Attempts.Into(state.AttemptFailed)), reason, final, reason,
+		texts(state.Purchases.Into(state.PurchaseIncomplete)))
 }
 
 // OpenVisits lists the attempts of a payment that are not over: the bank may still say "paid", or their

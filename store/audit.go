@@ -187,6 +187,14 @@ var invariants = []invariant{
 		SELECT 'top-up ' || t.id AS subject FROM topups t
 		JOIN idempotency_keys k ON k.merchant_id = t.merchant_id AND k.route = 'top-up' AND k.key = t.key
 		WHERE k.status <> 0 AND (t.ended_at IS NULL OR (k.status = 200) <> (t.state = 'delivered'))`},
+	{name: "a completed purchase, and no other, has a reference and verified money", query: `
+		SELECT 'purchase ' || u.id AS subject FROM temporary_payment u JOIN payments p ON p.id = u.payment_id
+		WHERE (u.state = 'completed') <> (p.state = 'collected') OR (u.reference IS NULL) <> (u.state <> 'completed')
+		   OR (u.state = 'completed' AND NOT EXISTS (SELECT FROM attempts a WHERE a.id = p.attempt_id AND a.state IN ('paid', 'settled')))`},
+	{name: "a purchase ends with its payment", graces: 1, query: `
+		SELECT 'purchase ' || u.id || ' (' || u.state || ')' AS subject FROM temporary_payment u JOIN payments p ON p.id = u.payment_id
+		WHERE u.state NOT IN ('completed', 'ended') AND p.state IN ('refunded', 'expired', 'failed') AND p.collect_by < now() - make_interval(secs => ?)
+		   OR u.state = 'ended' AND p.state NOT IN ('refunded', 'expired', 'failed')`},
 	{name: "the outbox is empty when all is quiet", graces: 1, query: `
 		SELECT saga || '/' || ref || ' ' || message AS subject FROM outbox WHERE created_at < now() - make_interval(secs => ?)`},
 }
@@ -270,6 +278,11 @@ func (s *Store) EndedDeposits(ctx context.Context) (map[string]string, error) {
 // EndedTopUps maps decided top-ups to their states.
 func (s *Store) EndedTopUps(ctx context.Context) (map[string]string, error) {
 	return s.ended(ctx, `SELECT id::text AS id, state FROM topups WHERE ended_at IS NOT NULL`)
+}
+
+// EndedPurchases maps purchases that are over to their states.
+func (s *Store) EndedPurchases(ctx context.Context) (map[string]string, error) {
+	return s.ended(ctx, `SELECT id::text AS id, state FROM temporary_payment WHERE state IN ('completed', 'ended')`)
 }
 
 func (s *Store) ended(ctx context.Context, query string) (map[string]string, error) {

@@ -22,7 +22,6 @@ const (
 	ReasonOtherCard      = "other_card"      // our card, but not one that the payer was shown
 	ReasonUnknownAccount = "unknown_account" // no card of the merchant has this account
 	ReasonPayerMismatch  = "payer_mismatch"  // not the card that the payer registered
-	ReasonOddTime        = "odd_time"        // the bank's time lies in the future
 )
 
 // bankClock is how far a bank's clock may be from ours.

@@ -21,6 +21,9 @@ type PaymentPage struct {
 	Merchant Merchant      `bun:"embed:m_"`
 	Attempt  AttemptOnPage `bun:"embed:a_"`
 	Now      time.Time     `bun:"now"` // the database clock, which deadlines are compared with
+
+	PurchaseID       int64  `bun:"purchase_id"` // the purchase whose money it is; 0 = none
+	PurchaseCallback string `bun:"purchase_callback"`
 }
 
 // AttemptOnPage is what the hosted page shows of the attempt that served the payment, else of the
@@ -44,9 +47,11 @@ func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, err
 		SELECT `+paymentColumns+`,
 		       `+merchantAs+`,
 		       coalesce(a.id, 0) AS a_id, coalesce(a.state, '') AS a_state, coalesce(a.gateway, '') AS a_gateway, coalesce(a.card, '') AS a_card,
-		       a.ended_at AS a_ended_at, coalesce(`+checking+`, false) AS a_checking, now() AS now
+		       a.ended_at AS a_ended_at, coalesce(`+checking+`, false) AS a_checking, now() AS now,
+		       coalesce(u.id, 0) AS purchase_id, coalesce(u.callback, '') AS purchase_callback
 		FROM payments p
 		JOIN merchants m ON m.id = p.merchant_id
+		LEFT JOIN temporary_payment u ON u.payment_id = p.id
 		LEFT JOIN LATERAL (
 			SELECT * FROM attempts t WHERE t.payment_id = p.id AND t.id = coalesce(p.attempt_id, t.id) ORDER BY t.id DESC LIMIT 1
 		) a ON true

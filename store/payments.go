@@ -57,6 +57,7 @@ type NewPayment struct {
 	AutoCollect     bool
 	PreferredMethod string
 	Token           string // empty: a random one; only fixtures choose theirs
+	purchase        bool   // the money of a purchase, whose command starts the saga
 }
 
 // CreatePayment records a payment and starts its saga. The deadline is the merchant's window from
@@ -87,11 +88,11 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 			SELECT 'payment', token, 'start', jsonb_build_object(
 				'payment_id', id, 'token', token, 'merchant', ?::text, 'amount', amount,
 				'created_at', created_at, 'collect_by', collect_by)
-			FROM p
+			FROM p WHERE NOT ?
 		)
 		SELECT token FROM p`,
 		token, in.Merchant.ID, in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod,
-		firstMethod(in), float64(in.Merchant.CollectWindow), in.Merchant.PublicID)
+		firstMethod(in), float64(in.Merchant.CollectWindow), in.Merchant.PublicID, in.purchase)
 	return token, err
 }
 

@@ -66,9 +66,18 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 			UNION ALL
 			SELECT payment_id, id, CASE decision WHEN 'collected' THEN 'collected' ELSE 'refunding' END, decision
 			FROM d WHERE decision <> 'paid'
+		), u AS ( -- the reference comes with the money, so there is one for each and never two
+			UPDATE temporary_payment u SET state = 'completed', reference = nextval('purchase_reference'), completed_at = now()
+			FROM d WHERE u.payment_id = d.payment_id AND d.decision = 'collected' AND u.state = ANY(?)
+			RETURNING u.id, u.branch_id, u.reference
+		), ul AS (
+			INSERT INTO system_log (purchase_id, branch_id, actor, action, outcome) SELECT id, branch_id, 'bank', 'completion', 'CHECK-' || reference FROM u
+		), uo AS (
+			INSERT INTO outbox (saga, ref, message, payload)
+			SELECT 'purchase', id::text, 'completed', jsonb_build_object('reference', 'CHECK-' || reference) FROM u
 		)
 		SELECT payment, attempt, decision <> 'surplus' AS serves FROM d`,
-		r.AttemptID, texts(state.Attempts.Into(state.AttemptPaid)), r.BankTran, r.RRN, r.Card, r.RRN)
+		r.AttemptID, texts(state.Attempts.Into(state.AttemptPaid)), r.BankTran, r.RRN, r.Card, r.RRN, texts(state.Purchases.Into(state.PurchaseCompleted)))
 	switch {
 	case violates(err, "attempts_receipt"):
 		return Standing{}, ErrReceiptSpent

@@ -21,6 +21,7 @@ type Options struct {
 	Bank      *activities.Bank
 	Transfers *activities.Transfers
 	TopUps    *activities.TopUps
+	Purchases *activities.Purchases
 	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
 	StoreCalls int
 }
@@ -74,6 +75,7 @@ func RegisterWorkflows(r WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Transfer, workflow.RegisterOptions{Name: workflows.TransferName})
 	r.RegisterWorkflowWithOptions(workflows.Deposit, workflow.RegisterOptions{Name: workflows.DepositName})
 	r.RegisterWorkflowWithOptions(workflows.TopUp, workflow.RegisterOptions{Name: workflows.TopUpName})
+	r.RegisterWorkflowWithOptions(workflows.Purchase, workflow.RegisterOptions{Name: workflows.PurchaseName})
 	r.RegisterWorkflowWithOptions(workflows.Catalogue, workflow.RegisterOptions{Name: workflows.CatalogueName})
 }
 
@@ -88,6 +90,7 @@ func RegisterActivities(r ActivityRegistry, opt Options) {
 	r.RegisterActivityWithOptions(opt.Bank, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Transfers, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.TopUps, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Purchases, activity.RegisterOptions{})
 }
 
 // Start begins polling.

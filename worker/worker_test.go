@@ -37,13 +37,17 @@ func (r *registry) RegisterActivityWithOptions(a any, options activity.RegisterO
 func TestRegisteredNames(t *testing.T) {
 	var r registry
 	worker.RegisterWorkflows(&r)
-	worker.RegisterActivities(&r, worker.Options{Payments: &activities.Payments{}, Bank: &activities.Bank{}, Transfers: &activities.Transfers{}})
-	require.Equal(t, []string{"payment.v1", "transfer.v1", "deposit.v1"}, r.workflows)
+	worker.RegisterActivities(&r, worker.Options{
+		Payments: &activities.Payments{}, Bank: &activities.Bank{}, Transfers: &activities.Transfers{},
+		TopUps: &activities.TopUps{}, Purchases: &activities.Purchases{},
+	})
+	require.Equal(t, []string{"payment.v1", "transfer.v1", "deposit.v1", "topup.v1", "purchase.v1", "catalogue.v1"}, r.workflows)
 	slices.Sort(r.activities)
 	require.Equal(t, []string{
-		"ConfirmAtBank", "InquireAtBank",
+		"ClosePurchase", "ConfirmAtBank", "InquireAtBank", "InquireTopUp",
 		"PaymentAftermath", "PaymentAttention", "PaymentDeadline", "PaymentNotPaid", "PaymentPaid", "PaymentRefunded", "PaymentSettled", "PaymentVisits",
-		"SetDepositAttention", "SetTransferAttention", "SettleAtBank", "TransferDeadline", "UndoAtBank",
+		"RecordTopUp", "RefreshCatalogue", "RetryPurchase", "SetDepositAttention", "SetTopUpAttention", "SetTransferAttention",
+		"SettleAtBank", "SubmitTopUp", "TransferDeadline", "UndoAtBank",
 	}, r.activities)
 }
 

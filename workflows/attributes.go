@@ -110,3 +110,23 @@ func (in TopUpInput) Options() client.StartWorkflowOptions {
 func (in TopUpInput) Summary() string {
 	return fmt.Sprintf("%s rial · %s · top-up", in.Amount, in.Merchant)
 }
+
+// Options start a purchase's saga.
+func (in PurchaseInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        PurchaseID(in.PurchaseID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("purchase"),
+			SagaState.ValueSet(string(state.PurchaseAwaiting)),
+			AmountRial.ValueSet(int64(in.Amount)),
+			DeadlineAt.ValueSet(in.CollectBy),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in PurchaseInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · purchase of branch %d", in.Amount, in.Merchant, in.Branch)
+}

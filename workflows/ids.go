@@ -14,6 +14,7 @@ const (
 	TransferName = "transfer.v1"
 	DepositName  = "deposit.v1"
 	TopUpName    = "topup.v1"
+	PurchaseName = "purchase.v1"
 
 	CatalogueName = "catalogue.v1"
 )
@@ -38,3 +39,6 @@ func TopUpID(id int64) string { return "topup/" + strconv.FormatInt(id, 10) }
 
 // CatalogueID is the id of the schedule that refreshes a reseller's products.
 func CatalogueID(provider string) string { return "catalogue/" + provider }
+
+// PurchaseID is the workflow id of a purchase's saga.
+func PurchaseID(id int64) string { return "purchase/" + strconv.FormatInt(id, 10) }

@@ -112,7 +112,8 @@ func (w *world) show(shown temporal.SearchAttributes) bool {
 // mortal is a saga on a worker that can crash.
 func mortal[In, Out any](w *world, saga func(workflow.Context, In) (Out, error)) func(workflow.Context, In) (Out, error) {
 	return func(ctx workflow.Context, in In) (Out, error) {
-		workflow.Go(ctx, func(ctx workflow.Context) {
+		alive, _ := workflow.NewDisconnectedContext(ctx) // a saga that was cancelled in the UI can crash, too
+		workflow.Go(alive, func(ctx workflow.Context) {
 			if workflow.Await(ctx, w.dead) == nil {
 				panic("crash")
 			}

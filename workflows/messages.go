@@ -16,6 +16,10 @@ const (
 	CancelledSignal = "cancelled" // the merchant declined
 	ResolvedSignal  = "resolved"  // a person ended an attempt, or a deposit
 
+	InquireSignal   = "inquire"   // somebody wants the bank asked
+	CompletedSignal = "completed" // the purchase has its reference
+	EndedSignal     = "ended"     // its payment ended without money
+
 	CardSetSignal    = "card_set"   // the payer named the card they pay from
 	PaidSignal       = "paid"       // a deposit pays the transfer
 	MismatchedSignal = "mismatched" // its deposit came from another card
@@ -33,6 +37,8 @@ type PaymentInput struct {
 	Amount    money.Rial `json:"amount"`   // without tip
 	CreatedAt time.Time  `json:"created_at"`
 	CollectBy time.Time  `json:"collect_by"`
+	// PurchaseID is the purchase whose money this is; 0 = none.
+	PurchaseID int64 `json:"purchase_id,omitempty"`
 }
 
 // PaymentResult is how a payment ended. Every outcome is a result; a failed workflow is a bug.
@@ -127,4 +133,31 @@ type TopUpResolved struct {
 // TopUpResult is how a top-up ended.
 type TopUpResult struct {
 	State state.TopUp `json:"state"` // delivered or reversed
+}
+
+// PurchaseInput starts a purchase's saga. The store writes it to the outbox.
+type PurchaseInput struct {
+	PurchaseID int64      `json:"purchase_id"`
+	Branch     int64      `json:"branch"`
+	Merchant   string     `json:"merchant"` // public id
+	Amount     money.Rial `json:"amount"`
+	CreatedAt  time.Time  `json:"created_at"`
+	CollectBy  time.Time  `json:"collect_by"` // later money goes back
+}
+
+// PurchaseCompleted is the payload of CompletedSignal.
+type PurchaseCompleted struct {
+	Reference string `json:"reference"`
+}
+
+// PurchaseEnded is the payload of EndedSignal.
+type PurchaseEnded struct {
+	Why state.Payment `json:"why"` // refunded, expired or failed
+}
+
+// PurchaseResult is how a purchase ended.
+type PurchaseResult struct {
+	State     state.Purchase `json:"state"` // completed or ended
+	Reference string         `json:"reference,omitempty"`
+	Why       state.Payment  `json:"why,omitempty"`
 }

@@ -176,8 +176,13 @@ func (p *paymentSaga) visitsOver() bool {
 	return !slices.ContainsFunc(p.visits, func(v *visit) bool { return !v.over })
 }
 
-// finish shows operators how it ended.
+// finish shows operators how it ended, and ends the purchase that got no money.
 func (p *paymentSaga) finish(ctx workflow.Context) error {
+	if p.in.PurchaseID != 0 && p.state != state.PaymentCollected {
+		if err := p.store(ctx, "end the purchase", purchases.ClosePurchase, p.in.PurchaseID, nil); err != nil {
+			return err
+		}
+	}
 	p.say(ctx, "**%s**", p.state)
 	updates := append(make([]temporal.SearchAttributeUpdate, 0, 3), SagaState.ValueSet(string(p.state)))
 	if p.gateway != "" {
@@ -212,6 +217,14 @@ func (p *paymentSaga) listen(ctx workflow.Context) error {
 				p.learn(state.PaymentRefunding)
 			}
 			p.say(ctx, "cancelled by the merchant")
+		}
+	})
+	onSignal(ctx, InquireSignal, func(ctx workflow.Context, in Fact) {
+		if p.fresh(in.EventID) && p.state == state.PaymentPending {
+			p.say(ctx, "somebody wants the bank asked")
+			if err := p.askAboutAll(ctx); err != nil {
+				workflow.GetLogger(ctx).Error("not asked", "error", err)
+			}
 		}
 	})
 	onSignal(ctx, ResolvedSignal, func(ctx workflow.Context, in Resolved) {

@@ -283,8 +283,9 @@ func (r *rows) resolve(id int64, as state.Attempt) {
 // The fakes have exactly the real activities, with the same signatures.
 func TestFakeActivitiesAreTheRealOnes(t *testing.T) {
 	for fake, real := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[*rows]():     reflect.TypeFor[*activities.Payments](),
-		reflect.TypeFor[*cardRows](): reflect.TypeFor[*activities.Transfers](),
+		reflect.TypeFor[*rows]():      reflect.TypeFor[*activities.Payments](),
+		reflect.TypeFor[*cardRows]():  reflect.TypeFor[*activities.Transfers](),
+		reflect.TypeFor[*topUpRows](): reflect.TypeFor[*activities.TopUps](),
 	} {
 		require.Equal(t, real.NumMethod(), fake.NumMethod())
 		for i := range real.NumMethod() {

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -18,11 +19,15 @@ type topUpSaga struct {
 	saga
 	in       TopUpInput
 	resolved *TopUpResolved
-	called   bool // a person
+	told     string // the reseller's latest word, so that it stands once in the details
 }
 
 // TopUp orders once, and asks until the reseller, or a person, has decided.
 func TopUp(ctx workflow.Context, in TopUpInput) (TopUpResult, error) {
+	// Cancelling a saga in the UI must not make anybody forget the held money.
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+
 	t := &topUpSaga{saga: newSaga(), in: in}
 	t.attend = func(ctx workflow.Context, reason string) error {
 		about := activities.TopUpAttention{TopUpID: in.TopUpID, Reason: reason}
@@ -36,13 +41,23 @@ func TopUp(ctx workflow.Context, in TopUpInput) (TopUpResult, error) {
 	})
 	t.say(ctx, "top-up %d: %s rial held, ordering at %s", in.TopUpID, in.Amount, in.Provider)
 	now, err := t.submit(ctx)
-	for asked := 0; err == nil && now == state.TopUpUnknown; asked++ {
+	for asked := 0; err != nil || now == state.TopUpUnknown; asked++ {
+		if err != nil {
+			t.stumble(ctx, err)
+		}
 		now, err = t.inquire(ctx, asked)
 	}
-	if err != nil {
-		return TopUpResult{}, err
-	}
 	return TopUpResult{State: now}, t.finish(ctx, now)
+}
+
+// stumble calls a person after an error that nobody foresaw. It must not end the saga, which holds money:
+// the next inquiry finds out how the row stands.
+func (t *topUpSaga) stumble(ctx workflow.Context, err error) {
+	t.say(ctx, "%s", reasonOf(err))
+	workflow.GetLogger(ctx).Error("top-up stumbled", "topup", t.in.TopUpID, "error", err)
+	if err := t.callPerson(ctx, AttentionUnexpected); err != nil {
+		workflow.GetLogger(ctx).Error("nobody could be called", "topup", t.in.TopUpID, "error", err)
+	}
 }
 
 // submit orders. Whatever interrupts it, the order goes out at most once: the row remembers.
@@ -54,30 +69,40 @@ func (t *topUpSaga) submit(ctx workflow.Context) (state.TopUp, error) {
 
 // inquire asks again after a pause that grows, and calls a person when it has taken too long.
 func (t *topUpSaga) inquire(ctx workflow.Context, asked int) (state.TopUp, error) {
-	wait := inquiryPause(asked)
-	if _, err := awaitUntil(ctx, workflow.Now(ctx).Add(wait), "then ask the reseller again", t.decided); err != nil {
+	if _, err := awaitUntil(ctx, t.nextInquiry(workflow.Now(ctx), asked), "then ask the reseller again", t.decided); err != nil {
 		return "", err
+	}
+	if !t.decided() && !workflow.Now(ctx).Before(t.tooLong()) {
+		if err := t.callPerson(ctx, AttentionUnknown); err != nil {
+			return "", err
+		}
 	}
 	if t.decided() {
 		return t.resolved.State, nil
-	}
-	if workflow.Now(ctx).Sub(t.in.CreatedAt) >= t.patience {
-		if err := t.callPerson(ctx); err != nil {
-			return "", err
-		}
 	}
 	var word activities.TopUpWord
 	err := t.call(ctx, inquireTopUpStep, callOptions{stop: t.decided}, topups.InquireTopUp, t.in.TopUpID, &word)
 	return t.take(ctx, word, err)
 }
 
-// callPerson calls one, once.
-func (t *topUpSaga) callPerson(ctx workflow.Context) error {
-	if t.called || t.decided() {
+// tooLong is when a person is called.
+func (t *topUpSaga) tooLong() time.Time { return t.in.CreatedAt.Add(t.patience) }
+
+// nextInquiry does not sleep past the instant at which a person is called.
+func (t *topUpSaga) nextInquiry(now time.Time, asked int) time.Time {
+	next := now.Add(inquiryPause(asked))
+	if at := t.tooLong(); now.Before(at) && next.After(at) {
+		return at
+	}
+	return next
+}
+
+// callPerson calls one, once for a reason. The call is taken back at the end.
+func (t *topUpSaga) callPerson(ctx workflow.Context, reason string) error {
+	if slices.Contains(t.open, reason) {
 		return nil
 	}
-	t.called = true
-	return t.raise(ctx, AttentionUnknown)
+	return t.raise(ctx, reason)
 }
 
 // take records a word; the row says what then holds.
@@ -91,7 +116,10 @@ func (t *topUpSaga) take(ctx workflow.Context, word activities.TopUpWord, err er
 	if word.Code == activities.CannotBeAsked {
 		return t.awaitPerson(ctx)
 	}
-	t.say(ctx, "the reseller says: %s%s", word.State, inBrackets(word.Code))
+	if says := string(word.State) + inBrackets(word.Code); says != t.told {
+		t.told = says
+		t.say(ctx, "the reseller says: %s", says)
+	}
 	var now state.TopUp
 	if err := t.store(ctx, "record the reseller's word", topups.RecordTopUp, word, &now); err != nil {
 		return "", err
@@ -101,7 +129,7 @@ func (t *topUpSaga) take(ctx workflow.Context, word activities.TopUpWord, err er
 
 // awaitPerson is for a reseller that cannot be asked.
 func (t *topUpSaga) awaitPerson(ctx workflow.Context) (state.TopUp, error) {
-	if err := t.callPerson(ctx); err != nil {
+	if err := t.callPerson(ctx, AttentionUnknown); err != nil {
 		return "", err
 	}
 	if err := workflow.Await(ctx, t.decided); err != nil {
@@ -121,8 +149,8 @@ func (t *topUpSaga) decided() bool { return t.resolved != nil }
 
 func (t *topUpSaga) finish(ctx workflow.Context, now state.TopUp) error {
 	t.say(ctx, "**%s**", now)
-	if t.called {
-		if err := t.lower(ctx, AttentionUnknown); err != nil {
+	for len(t.open) > 0 {
+		if err := t.lower(ctx, t.open[0]); err != nil {
 			return err
 		}
 	}
@@ -132,8 +160,12 @@ func (t *topUpSaga) finish(ctx workflow.Context, now state.TopUp) error {
 	return nil
 }
 
-// inquiryPause grows from seconds to minutes: most lost answers are cleared up at once.
+// inquiryPause grows from seconds to minutes: most lost answers are cleared up at once. What stays open for
+// hours waits for a person, and is asked about every hour: a history must not grow without end.
 func inquiryPause(asked int) time.Duration {
 	pauses := []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+	if asked >= 40 { // after about three hours
+		return time.Hour
+	}
 	return pauses[min(asked, len(pauses)-1)]
 }

@@ -172,3 +172,25 @@ func TestToshaCatalogueAndBalance(t *testing.T) {
 	}
 	require.Equal(t, Capabilities{Inquiry: true, Settles: 10 * time.Minute}, op.Capabilities())
 }
+
+// TestToshaLostAnswer plays a reseller that books an order and loses its answer, from the first call to
+// the last.
+func TestToshaLostAnswer(t *testing.T) {
+	f := newReseller(t, toshaCall)
+	code := func(op, result string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(soap(op, result))) }
+	}
+	op := NewTosha(ToshaConfig{BaseURL: f.url, Timeout: 50 * time.Millisecond})
+	f.with(func(_ http.ResponseWriter, r *http.Request) { f.book(); f.hang(r) })
+	require.Equal(t, Unknown, op.Submit(t.Context(), order).Outcome)
+
+	op = NewTosha(ToshaConfig{BaseURL: f.url, Timeout: 5 * time.Second})
+	f.with(code("Recharge", `{"ResultCode":12}`))
+	require.Equal(t, Unknown, op.Submit(t.Context(), order).Outcome, "a duplicate is a question, not an answer")
+	f.with(code("InquiryChargeByExtOrderID", `{"ResultCode":9,"TransactionID":55}`))
+	require.Equal(t, InProgress, op.Inquire(t.Context(), order).Outcome)
+	f.with(code("InquiryChargeByExtOrderID", `{"ResultCode":0,"TransactionID":55}`))
+	require.Equal(t, Answer{Delivered, "55", "0", "delivered"}, op.Inquire(t.Context(), order))
+	booked, _, _ := f.seen()
+	require.Equal(t, 1, booked)
+}

@@ -289,7 +289,9 @@ func TestTheAdaptersTimeoutCountsWithAnyClient(t *testing.T) {
 	f := newReseller(t, sandboxCall)
 	f.with(func(_ http.ResponseWriter, r *http.Request) { f.hang(r) })
 	client := &http.Client{Timeout: time.Minute}
+	start := time.Now()
 	got := NewSandbox(SandboxConfig{BaseURL: f.url, Client: client, Timeout: 50 * time.Millisecond}).Submit(t.Context(), order)
 	require.Equal(t, Answer{Outcome: Unknown, Why: "no answer in time"}, got)
+	require.Less(t, time.Since(start), 5*time.Second)
 	require.Nil(t, client.CheckRedirect, "the caller's client stays as it was")
 }

@@ -1,0 +1,27 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
+// Purchases writes the facts of online purchases. Every activity is safe to run twice.
+type Purchases struct {
+	Store *store.Store
+}
+
+// RetryPurchase has the payment's saga ask the bank again and answers where the purchase stands.
+func (a *Purchases) RetryPurchase(ctx context.Context, id int64) (state.Purchase, error) {
+	ctx, cancel := storeDeadline(ctx)
+	defer cancel()
+	return a.Store.RetryByItself(ctx, id)
+}
+
+// ClosePurchase ends a purchase whose payment ended without money.
+func (a *Purchases) ClosePurchase(ctx context.Context, id int64) (state.Purchase, error) {
+	ctx, cancel := storeDeadline(ctx)
+	defer cancel()
+	return a.Store.ClosePurchase(ctx, id)
+}
