@@ -43,6 +43,10 @@ func FuzzParse(f *testing.F) {
 	for i, text := range seeds {
 		f.Add([]string{"", "Bank Melli", "+989121234567"}[i%3], text)
 	}
+	for _, c := range seenElsewhere() {
+		f.Add(c.sender, c.text)
+		f.Add("", c.text+"\nاز کارت 6037991122334455\n"+advice[0])
+	}
 	f.Fuzz(func(t *testing.T, sender, text string) {
 		r := Parse(sender, text, received)
 		require.Contains(t, []Type{Deposit, Withdraw, Other}, r.Type)
@@ -124,12 +128,16 @@ func BenchmarkParse(b *testing.B) {
 
 // Whoever may send messages must not be able to keep a processor busy with one.
 func TestNoTextIsSlow(t *testing.T) {
-	for _, unit := range []string{"ب ", "ب\n", "واریز ", "مبلغ:1 ", "1 ", "۱", "حساب:1 ", "رمزارز ", "عزیز ", "+1 ", "نشست ", "a1 ", "1-", "1.", "\u0640", "ﷺ"} {
+	for _, unit := range []string{"ب ", "ب\n", "واریز ", "مبلغ:1 ", "1 ", "۱", "حساب:1 ", "رمزارز ", "عزیز ", "+1 ", "نشست ", "a1 ", "1-", "1.", "1,234 ", "از کارت 1234 ", "رمز ندهید ", "\u0640", "ﷺ"} {
 		for _, head := range []string{"", "بانک سپه\n", "بانک تجارت\n", "بلو\n", "30105511223344\nمبلغ:+4,310,000\n"} {
 			text := head + strings.Repeat(unit, longest/len(unit))
-			start := time.Now()
-			Parse("", text, received)
-			require.Less(t, time.Since(start), time.Second, "%s %q", head, unit)
+			fastest := time.Hour
+			for try := 0; try < 3 && fastest >= time.Second; try++ { // the processor may be busy with others
+				start := time.Now()
+				Parse("", text, received)
+				fastest = min(fastest, time.Since(start))
+			}
+			require.Less(t, fastest, time.Second, "%s %q", head, unit)
 		}
 	}
 }

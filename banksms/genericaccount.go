@@ -26,7 +26,7 @@ var (
 func (l *loose) accounts() []printedAccount {
 	var list []printedAccount
 	names := looseAccount.SubexpNames()
-	for from := 0; from < len(l.rest); {
+	for from := 0; from < len(l.rest) && len(list) < mostFigures; {
 		at := looseAccount.FindStringSubmatchIndex(l.rest[from:])
 		if at == nil {
 			break

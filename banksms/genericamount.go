@@ -16,12 +16,15 @@ var (
 	shortAmount = regexp.MustCompile(`(?:^|\s)م$`)
 )
 
-const enough = 3 // the least that makes a figure an amount
+const (
+	enough      = 3  // the least that makes a figure an amount
+	mostFigures = 40 // looked at; no bank prints as many
+)
 
 // amount takes the figure that most looks like what was moved. Never a fee, unless there is nothing else.
 func (l *loose) amount(hasAccount bool) bool {
 	best, bestScore := []int(nil), enough-1
-	for _, at := range looseFigure.FindAllStringSubmatchIndex(l.rest, -1) {
+	for _, at := range looseFigure.FindAllStringSubmatchIndex(l.rest, mostFigures) {
 		if score := l.score(at, hasAccount); score > bestScore {
 			best, bestScore = at, score
 		}

@@ -49,6 +49,11 @@ func TestLayoutsInAnotherDress(t *testing.T) {
 			digitsFrom(c.text, '۰'),
 		} {
 			got := Parse("", text, received)
+			if got.Bank != plain.Bank { // a short name in the middle of a line is an ordinary word
+				require.Empty(t, got.Bank, text)
+				require.False(t, got.Settles, text)
+				continue
+			}
 			got.Normal, plain.Normal = "", ""
 			require.Equal(t, plain, got, text)
 		}

@@ -29,7 +29,7 @@ var pieces = map[string]string{
 	"tail":    `(?: ?(?P<sign>\+)|(?P<sign>-)| ?(?P<sign>-)(?m:$))?`,
 	"money":   `(?:(?P<sign>[+-]) ?)?(?P<amount>{number}){tail}(?:~(?P<unit>{unit}))?{tail}`,
 	"signed":  `(?:(?P<sign>[+-]) ?(?P<amount>{number})(?:~(?P<unit>{unit}))?|(?P<amount>{number})(?:~(?P<unit>{unit}))? ?(?P<sign>[+-])(?:~(?P<unit>{unit}))?)`,
-	"word":    `(?P<word>\p{L}[^\d\n:+]*?)`,
+	"word":    `(?P<word>\p{L}[^\d\n:+*]*?)`,
 	"dir":     `(?:(?P<in>واریزی?|دریافت)|(?P<out>برداشتی?|کسر))`,
 	"label":   `(?:شماره )?(?:حساب|سپرده|کارت)(?: شماره)?(?: شما)?~:?~`,
 	"digits":  `(?:(?:IR)?[\dXx*]+(?:[./-][\dXx*]+)*|\.{2,4}\d{4})`,

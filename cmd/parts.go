@@ -163,8 +163,12 @@ func resellers(cfg config.Config) operators.Registry {
 		}))
 	}
 	if cfg.InaxURL != "" {
+		refusals := make(map[int]string, len(cfg.InaxRefusals))
+		for _, code := range cfg.InaxRefusals {
+			refusals[code] = "the operator refused the order"
+		}
 		add(operators.NewInax(operators.InaxConfig{
-			BaseURL: cfg.InaxURL, User: cfg.InaxUser, Password: operators.NewPassword(cfg.InaxPassword.Reveal()),
+			BaseURL: cfg.InaxURL, User: cfg.InaxUser, Password: operators.NewPassword(cfg.InaxPassword.Reveal()), Refusals: refusals,
 		}))
 	}
 	return registry

@@ -61,6 +61,8 @@ type Config struct {
 	InaxURL       string `env:"PAYSAGA_INAX_URL"`
 	InaxUser      string `env:"PAYSAGA_INAX_USER"`
 	InaxPassword  Secret `env:"PAYSAGA_INAX_PASSWORD"`
+	// InaxRefusals are codes of inax that are a final no; its table is not public. Never the one of a repeated order.
+	InaxRefusals []int `env:"PAYSAGA_INAX_REFUSALS"`
 
 	// TopUpWait is how long a top-up's caller waits for the reseller's word before it is told to follow up.
 	TopUpWait time.Duration `env:"PAYSAGA_TOPUP_WAIT" envDefault:"20s"`

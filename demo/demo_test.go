@@ -272,7 +272,7 @@ func TestEnsureSample(t *testing.T) {
 	t.Run("no API", func(t *testing.T) {
 		w := newWorld(t)
 		w.Close()
-		require.ErrorContains(t, EnsureSample(t.Context(), w.config(nil)), "sample payment")
+		require.ErrorContains(t, EnsureSample(t.Context(), w.config(nil)), "sample purchase")
 	})
 }
 

@@ -115,13 +115,13 @@ func ensurePurchase(ctx context.Context, w *walker) error {
 		Payload purchase `json:"payload"`
 	}
 	if err := json.Unmarshal([]byte(body), &read); err != nil {
-		return fmt.Errorf("sample purchase: %w", err)
+		return fmt.Errorf("read it: %w", err)
 	}
 	if read.Payload.Status != 2 || time.Since(read.Payload.CreatedAt) > fresh {
 		return nil
 	}
 	if err := w.pay(ctx, payerWish{Link: read.Payload.Link, Do: "lose_callback"}); err != nil {
-		return fmt.Errorf("pay the sample purchase: %w", err)
+		return fmt.Errorf("pay it: %w", err)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func EnsureSample(ctx context.Context, cfg Config) error {
 	cfg = cfg.withDefaults()
 	w := newWalker(cfg)
 	if err := ensurePurchase(ctx, w); err != nil {
-		return err
+		return fmt.Errorf("sample purchase: %w", err)
 	}
 
 	var read struct {
