@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
@@ -19,9 +20,14 @@ func (a *Purchases) RetryPurchase(ctx context.Context, id int64) (state.Purchase
 	return a.Store.RetryByItself(ctx, id)
 }
 
-// ClosePurchase ends a purchase whose payment ended without money.
+// ClosePurchase ends a purchase whose payment ended without money. A purchase that stays open is an error,
+// tried again until a person looks: nobody else would ever end it.
 func (a *Purchases) ClosePurchase(ctx context.Context, id int64) (state.Purchase, error) {
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
-	return a.Store.ClosePurchase(ctx, id)
+	now, err := a.Store.ClosePurchase(ctx, id)
+	if err == nil && !state.Purchases.Terminal(now) {
+		err = fmt.Errorf("purchase %d is still %s", id, now)
+	}
+	return now, err
 }

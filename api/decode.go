@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +25,7 @@ const (
 	number
 	boolean
 	null
+	list // as JSON, only where a reader asks for one
 )
 
 type value struct {
@@ -34,9 +36,9 @@ type value struct {
 // fields are a body's values by name. Names that nobody asks for are ignored.
 type fields map[string]value
 
-// readFields reads a form or a JSON object. A name that comes twice, in whatever case, is refused:
-// two readers of the same body must never see two amounts.
-func readFields(c *fiber.Ctx) (fields, error) {
+// readFields reads a form or a JSON object, in which only the named fields may be lists. A name that comes
+// twice, in whatever case, is refused: two readers of the same body must never see two amounts.
+func readFields(c *fiber.Ctx, lists ...string) (fields, error) {
 	body := c.Body()
 	contentType := c.Get(fiber.HeaderContentType)
 	if contentType == "" && len(body) == 0 {
@@ -53,7 +55,7 @@ func readFields(c *fiber.Ctx) (fields, error) {
 	case fiber.MIMEApplicationForm:
 		return readForm(string(body))
 	case fiber.MIMEApplicationJSON:
-		return readJSON(body)
+		return readJSON(body, lists)
 	case fiber.MIMEMultipartForm: // what PHP's curl makes of an array
 		return readMultipart(c)
 	}
@@ -90,7 +92,7 @@ func formFields(values url.Values) (fields, error) {
 	return out, nil
 }
 
-func readJSON(body []byte) (fields, error) {
+func readJSON(body []byte, lists []string) (fields, error) {
 	broken := &problem{status: http.StatusBadRequest, code: "json", message: "The body is not a JSON object"}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -104,11 +106,10 @@ func readJSON(body []byte) (fields, error) {
 			return nil, broken
 		}
 		key, _ := name.(string)
-		token, err := d.Token()
+		v, ok, err := readValue(d, slices.Contains(lists, key))
 		if err != nil {
 			return nil, broken
 		}
-		v, ok := scalar(token)
 		if !ok {
 			return nil, invalid(key, "type", "The field must not be an object or a list")
 		}
@@ -123,6 +124,21 @@ func readJSON(body []byte) (fields, error) {
 		return nil, broken
 	}
 	return out, nil
+}
+
+// readValue reads the next value and says whether it is one that the field may have.
+func readValue(d *json.Decoder, mayBeList bool) (value, bool, error) {
+	if mayBeList {
+		var raw json.RawMessage
+		err := d.Decode(&raw)
+		return value{list, string(raw)}, bytes.HasPrefix(raw, []byte("[")), err
+	}
+	token, err := d.Token()
+	if err != nil {
+		return value{}, false, err
+	}
+	v, ok := scalar(token)
+	return v, ok, nil
 }
 
 func scalar(token json.Token) (value, bool) {
@@ -164,6 +180,20 @@ func (f fields) text(name string, most int) (string, error) {
 		return "", invalid(name, "too_long", "The field is too long")
 	}
 	return v.text, nil
+}
+
+// list reads a JSON list of at most `most` bytes; absent is empty.
+func (f fields) list(name string, most int) (json.RawMessage, error) {
+	v, ok := f[name]
+	switch {
+	case !ok:
+		return nil, nil
+	case v.kind != list:
+		return nil, invalid(name, "type", "The field must be a list")
+	case len(v.text) > most:
+		return nil, invalid(name, "too_long", "The field is too long")
+	}
+	return json.RawMessage(v.text), nil
 }
 
 // boolean reads true or false; absent, null and empty are false.

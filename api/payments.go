@@ -337,10 +337,7 @@ func taxiPayment(m store.Merchant, p store.Payment) contracts.TaxiPayment {
 		},
 		Payload: p.Payload,
 	}
-	if p.PaidAt != nil {
-		paid := tehranTime(*p.PaidAt)
-		out.Paid = &paid
-	}
+	out.Paid = tehranTimeOrNull(p.PaidAt)
 	return out
 }
 
@@ -356,4 +353,12 @@ var tehran = sync.OnceValue(func() *time.Location {
 // tehranTime writes a time as the contract shows it: microseconds and Tehran's offset.
 func tehranTime(t time.Time) string {
 	return t.In(tehran()).Format("2006-01-02T15:04:05.000000-07:00")
+}
+
+func tehranTimeOrNull(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	text := tehranTime(*t)
+	return &text
 }

@@ -1,19 +1,26 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/paysaga/paysaga/api/contracts"
 	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/store"
 )
 
 // What can be bought, and the balance it is bought from.
 
-const mostProducts = 500
+const (
+	mostProducts = 500
+	maxSearch    = 100
+)
 
 func (a *API) topUpRoutes() {
 	group := a.app.Group("/api")
@@ -30,23 +37,23 @@ func (a *API) topUpRoutes() {
 func (a *API) listProducts(c *fiber.Ctx) error {
 	f := store.ProductFilter{Type: c.Query("type"), SimCardType: c.Query("sim_card_type"), Text: c.Query("q"), Size: mostProducts}
 	bad := fieldErrors{}
-	number := func(name string, into *int64) {
+	number := func(name string, least, most int64) (n int64) {
 		if text := c.Query(name); text != "" {
-			n, err := strconv.ParseInt(text, 10, 64)
-			if err != nil || n < 0 || n > 1<<31-1 {
+			var err error
+			if n, err = strconv.ParseInt(money.LatinDigits(text), 10, 64); err != nil || n < least || n > most {
 				bad.add(name, "The "+name+" must be a number.")
 			}
-			*into = n
+		}
+		return n
+	}
+	operator, after := number("operator_id", 1, math.MaxInt32), number("after", 0, math.MaxInt64)
+	for name, text := range map[string]string{"type": f.Type, "q": f.Text} {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len([]rune(text)) > maxSearch {
+			bad.add(name, "The "+name+" is too long, or not a text.")
 		}
 	}
-	var operator, after int64
-	number("operator_id", &operator)
-	number("after", &after)
 	if f.SimCardType != "" && f.SimCardType != "credit" && f.SimCardType != "permanent" {
 		bad.add("sim_card_type", "The sim card type is credit or permanent.")
-	}
-	if len([]rune(f.Text)) > 100 {
-		bad.add("q", "The q is too long.")
 	}
 	if len(bad) > 0 {
 		return bad
@@ -83,7 +90,7 @@ func product(p store.Product) contracts.Product {
 	out := contracts.Product{
 		ID: p.ID, Name: p.Name, NameEn: p.NameEn, Description: p.Description, DescriptionFull: p.DescriptionFull,
 		Price: int64(p.Price), SecondPrice: (*int64)(p.SecondPrice), Type: p.Type, SimCardType: p.SimCardType, OperatorID: p.OperatorID,
-		Capacity: p.Capacity, Period: p.Period, Order: p.Sort, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Categories: []string{},
+		Capacity: p.Capacity, Period: p.Period, Order: p.Sort, CreatedAt: tehranTimeOrNull(p.CreatedAt), UpdatedAt: tehranTimeOrNull(p.UpdatedAt), Categories: []string{},
 	}
 	if p.Active {
 		out.Status = 1
@@ -114,16 +121,18 @@ func (a *API) getStatement(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
-	rows, err := a.Store.Statement(ctx, principal(c).Merchant.ID, before, defaultSize)
+	rows, err := a.Store.Statement(ctx, principal(c).Merchant.ID, before, defaultSize+1) // one more tells whether there is a next page
 	if err != nil {
 		return err
 	}
-	out := contracts.TopUpStatement{Lines: make([]contracts.TopUpStatementLine, len(rows))}
-	for i, line := range rows {
-		out.Lines[i] = contracts.TopUpStatementLine{Amount: int64(line.Amount), Ref: line.Ref, At: line.At.In(tehran())}
+	next := ""
+	if len(rows) > defaultSize {
+		rows = rows[:defaultSize]
+		next = strconv.FormatInt(rows[len(rows)-1].ID, 10)
 	}
-	if len(rows) == defaultSize {
-		out.Next = strconv.FormatInt(rows[len(rows)-1].ID, 10)
+	out := contracts.TopUpStatement{Lines: make([]contracts.TopUpStatementLine, len(rows)), Next: next}
+	for i, line := range rows {
+		out.Lines[i] = contracts.TopUpStatementLine{Amount: int64(line.Amount), Ref: line.Ref, At: tehranTime(line.At)}
 	}
 	return c.Status(http.StatusOK).JSON(out)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -67,22 +66,17 @@ func (a *API) publicKeys(c *fiber.Ctx) error {
 func (a *API) retryPurchase(c *fiber.Ctx) error {
 	ctx, cancel := requestContext(c)
 	defer cancel()
+	by := actor(c)
 	id, branch, err := a.readRetry(ctx, c)
 	if err != nil {
-		return a.notRetried(c, err)
+		return a.notRetried(ctx, c, principal(c).Branch, id, err)
 	}
-	by := actor(c)
 	u, err := a.Store.RetryPurchase(ctx, branch, id, by)
 	switch {
-	case errors.Is(err, store.ErrNotRetryable):
-		if logged := a.Store.LogPurchase(ctx, branch, id, by, "refusal", "not found or not retryable"); logged != nil {
-			a.Log.Warn("refusal not logged", "error", logged, "request_id", by.RequestID)
-		}
-		return a.notRetried(c, err)
 	case errors.Is(err, store.ErrTooManyRetries):
 		return purchaseProblem(c, http.StatusConflict, notCompletable)
 	case err != nil:
-		return a.notRetried(c, err)
+		return a.notRetried(ctx, c, branch, id, err)
 	}
 	return a.completeNow(ctx, c, u, by)
 }
@@ -96,7 +90,7 @@ func (a *API) completeNow(ctx context.Context, c *fiber.Ctx, u store.Purchase, b
 	}
 	u, err := a.Store.Purchase(ctx, u.BranchID, u.ID)
 	if err != nil {
-		return a.notRetried(c, err)
+		return err
 	}
 	if u.State == state.PurchaseCompleted {
 		c.Set("X-Reference", u.CheckNumber()) // browsers drop the body of a 205
@@ -105,26 +99,32 @@ func (a *API) completeNow(ctx context.Context, c *fiber.Ctx, u store.Purchase, b
 		}))
 	}
 	if err := a.Store.LogPurchase(ctx, u.BranchID, u.ID, by, "refusal", "not completable, "+string(u.Payment)); err != nil {
-		return a.notRetried(c, err)
+		return err
 	}
 	return purchaseProblem(c, http.StatusConflict, notCompletable)
 }
 
-// notRetried answers 409 whatever happened; what nobody foresaw is logged and masked.
-func (a *API) notRetried(c *fiber.Ctx, err error) error {
+// notRetried gives numbers of nobody, of others and of purchases that are not half done the same answer, and
+// what cannot be read, too. The log of the caller's branch keeps the refusal.
+func (a *API) notRetried(ctx context.Context, c *fiber.Ctx, branch, id int64, err error) error {
 	var known *problem
-	if errors.Is(err, store.ErrNotRetryable) || errors.As(err, &known) {
-		return purchaseProblem(c, http.StatusConflict, notFoundOrYours)
+	if !errors.Is(err, store.ErrNotRetryable) && !errors.As(err, &known) {
+		return err
 	}
-	a.Log.Error("retry failed", "error", err, "request_id", requestID(c))
-	return purchaseProblem(c, http.StatusConflict, tryAgainLater)
+	if id > 0 {
+		by := actor(c)
+		if logged := a.Store.LogPurchase(ctx, branch, id, by, "refusal", "not found or not retryable"); logged != nil {
+			a.Log.Warn("refusal not logged", "error", logged, "request_id", by.RequestID)
+		}
+	}
+	return purchaseProblem(c, http.StatusConflict, notFoundOrYours)
 }
 
 // readRetry reads the row's number and the branch, from body or header. The token decides: a branch user's
 // branch must be its own, an admin's must be one of the merchant's.
 func (a *API) readRetry(ctx context.Context, c *fiber.Ctx) (id, branch int64, err error) {
-	id, err = strconv.ParseInt(c.Params("id"), 10, 64)
-	if err != nil || id < 1 {
+	id, err = purchaseNumber(c)
+	if err != nil {
 		return 0, 0, store.ErrNotRetryable
 	}
 	f, err := readFields(c)
@@ -165,6 +165,17 @@ func (a *API) mayServe(ctx context.Context, p auth.Principal, branch int64) erro
 	return err
 }
 
+// purchaseNumber reads the number of a path.
+func purchaseNumber(c *fiber.Ctx) (int64, error) {
+	id, err := strconv.ParseInt(c.Params("id"), 10, 64)
+	if err != nil || id < 1 {
+		return 0, errNoPurchase
+	}
+	return id, nil
+}
+
+var errNoPurchase = &problem{status: http.StatusNotFound, code: "not_found", message: "No such purchase"}
+
 func actor(c *fiber.Ctx) store.Actor {
 	return store.Actor{Name: principal(c).Subject, RequestID: requestID(c)}
 }
@@ -186,16 +197,13 @@ func (a *API) createPurchase(c *fiber.Ctx) error {
 func (a *API) readPurchase(ctx context.Context, c *fiber.Ctx) (store.NewPurchase, error) {
 	caller := principal(c)
 	in := store.NewPurchase{Merchant: caller.Merchant, BranchID: caller.Branch, Actor: actor(c)}
-	body, items, err := splitItems(c.Body())
+	f, err := readFields(c, "items")
 	if err != nil {
 		return in, err
 	}
-	c.Request().SetBodyRaw(body)
-	f, err := readFields(c)
-	if err != nil {
+	if in.Items, err = f.list("items", maxItems); err != nil {
 		return in, err
 	}
-	in.Items = items
 	if in.Amount, err = f.amount("amount"); err != nil {
 		return in, err
 	}
@@ -210,8 +218,12 @@ func (a *API) readPurchase(ctx context.Context, c *fiber.Ctx) (store.NewPurchase
 		if err != nil {
 			return in, err
 		}
-		if err := a.mayServe(ctx, caller, branch); err != nil {
+		err = a.mayServe(ctx, caller, branch)
+		if errors.Is(err, store.ErrNotRetryable) {
 			return in, &problem{status: http.StatusForbidden, code: "branch", message: "The token does not speak for this branch"}
+		}
+		if err != nil {
+			return in, err
 		}
 		in.BranchID = branch
 	}
@@ -224,29 +236,10 @@ func (a *API) readPurchase(ctx context.Context, c *fiber.Ctx) (store.NewPurchase
 	return in, nil
 }
 
-// splitItems takes the list of goods out of the body: the only field that is not a text or a number.
-func splitItems(body []byte) (rest []byte, items json.RawMessage, err error) {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(body, &all) != nil || all["items"] == nil {
-		return body, nil, nil // the reader of fields says what is wrong with it
-	}
-	items = all["items"]
-	var list []any
-	if len(items) > maxItems || json.Unmarshal(items, &list) != nil {
-		return nil, nil, invalid("items", "type", "The items are a list of at most 8000 bytes")
-	}
-	if strings.Count(string(body), `"items"`) > 1 {
-		return nil, nil, invalid("items", "duplicate", "The field comes twice")
-	}
-	delete(all, "items")
-	rest, err = json.Marshal(all)
-	return rest, items, err
-}
-
 func (a *API) getPurchase(c *fiber.Ctx) error {
-	id, err := strconv.ParseInt(c.Params("id"), 10, 64)
-	if err != nil || id < 1 {
-		return store.ErrNotFound
+	id, err := purchaseNumber(c)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
@@ -255,6 +248,9 @@ func (a *API) getPurchase(c *fiber.Ctx) error {
 		return err
 	}
 	u, err := a.Store.Purchase(ctx, branch, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return errNoPurchase
+	}
 	if err != nil {
 		return err
 	}
@@ -282,10 +278,11 @@ func (a *API) askedBranch(ctx context.Context, c *fiber.Ctx) (int64, error) {
 	if err != nil || branch < 1 {
 		return 0, invalid("branch", "required", "Say which branch")
 	}
-	if err := a.mayServe(ctx, p, branch); err != nil {
-		return 0, store.ErrNotFound
+	err = a.mayServe(ctx, p, branch)
+	if errors.Is(err, store.ErrNotRetryable) {
+		return 0, errNoPurchase
 	}
-	return branch, nil
+	return branch, err
 }
 
 func (a *API) listPurchases(c *fiber.Ctx) error {
@@ -357,8 +354,11 @@ func purchaseProblem(c *fiber.Ctx, status int, message string) error {
 // speaksPurchases says whether a path belongs to the purchase dialect.
 func speaksPurchases(path string) bool { return strings.HasPrefix(path, "/api/v2/") }
 
-// purchaseDialect writes an error as the purchase dialect does.
+// purchaseDialect writes an error as the purchase dialect does. A retry answers our own trouble with 409, too.
 func purchaseDialect(c *fiber.Ctx, p *problem) error {
+	if p.status >= http.StatusInternalServerError && strings.HasPrefix(c.Path(), "/api/v2/purchase/retry/") {
+		return purchaseProblem(c, http.StatusConflict, tryAgainLater)
+	}
 	message := p.message
 	if p.field != "" {
 		message = p.field + ": " + message

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,6 +24,7 @@ import (
 
 const (
 	topUpRoute = "top-up"
+	keyHeader  = "Idempotency-Key"
 	maxKey     = 255
 	maxCode    = 100
 )
@@ -81,7 +84,7 @@ func (a *API) awaitTopUp(ctx context.Context, c *fiber.Ctx, key store.Idempotenc
 }
 
 func topUpPending(c *fiber.Ctx, t store.TopUp) error {
-	path := "/api/top-up/" + t.Code
+	path := "/api/top-up/" + url.PathEscape(t.Code)
 	c.Set(fiber.HeaderLocation, path)
 	return c.Status(http.StatusAccepted).JSON(contracts.TopUpPending{
 		Status: true, Message: "The operator has not decided yet; ask again with the same key, or follow up", FollowUp: path,
@@ -91,16 +94,18 @@ func topUpPending(c *fiber.Ctx, t store.TopUp) error {
 // idempotencyKey reads the key; without one nothing is bought. Quotes of the header's draft standard are
 // not part of it.
 func idempotencyKey(c *fiber.Ctx) (string, error) {
-	key := strings.TrimSpace(c.Get("Idempotency-Key"))
+	key := strings.TrimSpace(c.Get(keyHeader))
 	if len(key) > 1 && key[0] == '"' && key[len(key)-1] == '"' {
 		key = key[1 : len(key)-1]
 	}
 	switch {
-	case key == "":
+	case len(c.Request().Header.PeekAll(keyHeader)) > 1:
+		return "", &problem{status: http.StatusBadRequest, code: "two_keys", message: "The header Idempotency-Key came twice"}
+	case strings.TrimSpace(key) == "":
 		return "", &problem{status: http.StatusBadRequest, code: "no_key", message: "The header Idempotency-Key is required"}
 	case len(key) > maxKey:
 		return "", &problem{status: http.StatusBadRequest, code: "key_too_long", message: "The Idempotency-Key may have at most 255 characters"}
-	case !utf8.ValidString(key):
+	case !utf8.ValidString(key) || strings.ContainsRune(key, 0):
 		return "", &problem{status: http.StatusBadRequest, code: "key_encoding", message: "The Idempotency-Key is not valid UTF-8"}
 	}
 	return key, nil
@@ -120,7 +125,7 @@ func (a *API) readTopUp(c *fiber.Ctx, merchant store.Merchant) (store.NewTopUp, 
 	if in.Price, err = f.amount("price"); err != nil {
 		bad.add("price", "The price must be a whole number of rial.")
 	}
-	mobile, _ := f.any("mobile", 20)
+	mobile, _ := f.any("mobile", 40)
 	local, ok := readMobile(mobile)
 	if !ok || local == "" {
 		bad.add("mobile", "The mobile must be an Iranian mobile number, 98902XXXXXXX.")
@@ -140,15 +145,12 @@ func (a *API) readTopUp(c *fiber.Ctx, merchant store.Merchant) (store.NewTopUp, 
 	if len(bad) > 0 {
 		return in, nil, bad
 	}
-	if !merchant.Enabled() {
-		return in, nil, &problem{status: http.StatusForbidden, code: "disabled", message: "The merchant is disabled"}
-	}
 	return in, fake, nil
 }
 
 // printable refuses codes that could not stand in a path.
 func printable(code string) bool {
-	return code != "" && strings.TrimSpace(code) == code && !strings.ContainsFunc(code, func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' })
+	return code != "" && code != "." && code != ".." && strings.TrimSpace(code) == code && !strings.ContainsFunc(code, func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' })
 }
 
 // optionalBoolean reads true or false; nil when it did not come.
@@ -188,12 +190,11 @@ func endedTopUp(t store.TopUp) store.Answer {
 	if t.State == state.TopUpDelivered {
 		return topUpAnswer(http.StatusOK, contracts.TopUpDone{Message: "successful"})
 	}
-	message := t.Why
-	if message == "" {
-		message = "The operator refused"
-	}
-	return topUpAnswer(http.StatusBadRequest, contracts.TopUpError{Message: message})
+	return topUpAnswer(http.StatusBadRequest, contracts.TopUpError{Message: cmp.Or(t.Why, notDelivered)})
 }
+
+// notDelivered is what a merchant reads where no reseller says why.
+const notDelivered = "The top-up was not delivered"
 
 // refusedTopUp is the answer to an order that never went out.
 func refusedTopUp(err error) store.Answer {
@@ -231,35 +232,38 @@ func topUpProblem(err error) error {
 		return fieldErrors{"price": {"The product is not sold at this price."}}
 	case errors.Is(err, store.ErrCodeUsed):
 		return fieldErrors{"webservice_code": {"The webservice code has already been taken."}}
+	case errors.Is(err, store.ErrMerchantDisabled):
+		return &problem{status: http.StatusForbidden, code: "disabled", message: "The merchant is disabled"}
 	}
 	return err
 }
 
 // followTopUp answers what became of a top-up.
 func (a *API) followTopUp(c *fiber.Ctx) error {
+	code, err := url.PathUnescape(c.Params("code"))
+	if err != nil || !utf8.ValidString(code) || !printable(code) {
+		return store.ErrNotFound
+	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
-	t, err := a.Store.TopUpByCode(ctx, principal(c).Merchant.ID, c.Params("code"))
+	t, err := a.Store.TopUpByCode(ctx, principal(c).Merchant.ID, code)
 	if err != nil {
 		return err
 	}
 	a.linkTopUp(c, t.ID)
 	out := contracts.TopUpStatus{
 		ID: t.ID, WebserviceCode: t.Code, ProductID: t.ProductID, Mobile: maskMobile("0" + t.Mobile[2:]), Price: int64(t.Amount),
-		State: string(t.State), Reference: t.Reference, CreatedAt: t.CreatedAt.In(tehran()),
+		State: string(t.State), Reference: t.Reference, CreatedAt: tehranTime(t.CreatedAt),
 	}
 	switch {
 	case t.State == state.TopUpDelivered:
 		out.Message = "successful"
 	case t.State == state.TopUpReversed:
-		out.Message = t.Why
+		out.Message = cmp.Or(t.Why, notDelivered)
 	default:
 		out.Message = "The operator has not decided yet"
 	}
-	if t.EndedAt != nil {
-		at := t.EndedAt.In(tehran())
-		out.EndedAt = &at
-	}
+	out.EndedAt = tehranTimeOrNull(t.EndedAt)
 	return c.JSON(out)
 }
 
@@ -283,7 +287,7 @@ func topUpDialect(c *fiber.Ctx, err error, p *problem) error {
 	case http.StatusNotFound:
 		message = "Not found."
 	}
-	if p.field != "" && p.field != "Idempotency-Key" {
+	if p.field != "" && p.field != keyHeader {
 		return c.Status(http.StatusUnprocessableEntity).JSON(contracts.TopUpError{Message: message, Errors: map[string][]string{p.field: {message}}})
 	}
 	return c.Status(p.status).JSON(contracts.TopUpError{Message: message})

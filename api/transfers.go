@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -298,7 +299,12 @@ func (f fields) any(name string, most int) (string, error) {
 
 // readMobile brings a mobile number to the form 09xxxxxxxxx; empty stays empty.
 func readMobile(text string) (string, bool) {
-	number := strings.NewReplacer(" ", "", "-", "").Replace(money.LatinDigits(text))
+	number := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune("-()", r) { // also the invisible marks of Persian text
+			return -1
+		}
+		return r
+	}, money.LatinDigits(text))
 	if number == "" {
 		return "", true
 	}

@@ -26,6 +26,7 @@ func compareSagas(ctx context.Context, c Config) ([]store.Breach, error) {
 		{"transfer", "transfer.v1", c.Store.EndedTransfers},
 		{"deposit", "deposit.v1", c.Store.EndedDeposits},
 		{"topup", "topup.v1", c.Store.EndedTopUps},
+		{"purchase", "purchase.v1", c.Store.EndedPurchases},
 	}
 	var found []store.Breach
 	for _, k := range kinds {

@@ -30,6 +30,7 @@ var kindOf = map[string]string{
 	`WorkflowType = 'transfer.v1' AND ExecutionStatus != 'Running'`: "transfer/",
 	`WorkflowType = 'deposit.v1' AND ExecutionStatus != 'Running'`:  "deposit/",
 	`WorkflowType = 'topup.v1' AND ExecutionStatus != 'Running'`:    "topup/",
+	`WorkflowType = 'purchase.v1' AND ExecutionStatus != 'Running'`: "purchase/",
 }
 
 func (f *temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -82,6 +83,10 @@ func TestSagasAgree(t *testing.T) {
 	for _, s := range []state.TopUp{state.TopUpDelivered, state.TopUpReversed} {
 		well = append(well, saga(topup(s), completed, string(s)))
 	}
+	purchase := func(s state.Purchase) string { return fmt.Sprint("purchase/", b.purchases[s]) }
+	for _, s := range []state.Purchase{state.PurchaseCompleted, state.PurchaseEnded} {
+		well = append(well, saga(purchase(s), completed, string(s)))
+	}
 	check := func(more ...*workflowpb.WorkflowExecutionInfo) []string {
 		var out []string
 		for _, breach := range b.audit(audit.Config{Temporal: &temporal{sagas: append(slices.Clone(well), more...)}, Namespace: "paysaga"}) {
@@ -115,6 +120,9 @@ func TestSagasAgree(t *testing.T) {
 		"a failed top-up":                     {saga(topup(state.TopUpUnknown), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
 		"a top-up's saga ended undecided":     {saga(topup(state.TopUpUnknown), completed, "delivered"), `%s is "", its saga says "delivered"`},
 		"reversed, and its row is delivered":  {saga(topup(state.TopUpDelivered), completed, "reversed"), `%s is "delivered", its saga says "reversed"`},
+		"a failed purchase":                   {saga(purchase(state.PurchaseAwaiting), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a purchase's saga ended early":       {saga(purchase(state.PurchaseAwaiting), completed, "ended"), `%s is "", its saga says "ended"`},
+		"ended, and its row is completed":     {saga(purchase(state.PurchaseCompleted), completed, "ended"), `%s is "completed", its saga says "ended"`},
 		"a saga of a deposit that had a home": {saga(deposit(state.DepositMatched), completed, "assigned"), `%s is "", its saga says "assigned"`},
 	} {
 		require.Equal(t, []string{fmt.Sprintf(tt.says, strings.Replace(tt.saga.Execution.WorkflowId, "/", " ", 1))}, check(tt.saga), name)

@@ -206,7 +206,7 @@ func wrongDeposits() []wrong {
 		booked   = "a deposit is booked once, with its amount, on its transfer or in suspense"
 		resolved = "a resolved deposit, and no other, left suspense with its amount, to where its resolution says"
 		sms      = "an SMS that tells of a deposit became one deposit of its merchant, and no other SMS did"
-		once     = "one movement at a bank is one trusted deposit"
+		once     = "one movement at a bank is credited once"
 		trusted  = "a deposit found its transfer by a trusted message, in time, and not from another card"
 		called   = "a person is called for every deposit without an owner, and for no other"
 		overdue  = "a deposit that nobody resolved in time is called overdue"
@@ -267,6 +267,12 @@ func wrongDeposits() []wrong {
 			b.exec(`UPDATE deposits SET (balance, at) = (SELECT balance, at FROM deposits WHERE id = ?) WHERE id = ?`, b.deposits[state.DepositSuspense], b.deposits[state.DepositIgnored])
 		}, once, func(b *books) string {
 			return fmt.Sprintf("deposits %d, %d", b.deposits[state.DepositSuspense], b.deposits[state.DepositIgnored])
+		}, nil},
+		{"a person gave a transfer the copy of money that was credited", func(b *books) {
+			b.exec(`UPDATE deposits SET (balance, at) = (SELECT balance, at FROM deposits WHERE id = ?) WHERE id = ?`, b.deposits[state.DepositIgnored], b.deposits[state.DepositAssigned])
+			b.exec(`UPDATE sms SET reason = 'unknown_sender' WHERE id = (SELECT sms_id FROM deposits WHERE id = ?)`, b.deposits[state.DepositAssigned])
+		}, once, func(b *books) string {
+			return fmt.Sprintf("deposits %d, %d", b.deposits[state.DepositAssigned], b.deposits[state.DepositIgnored])
 		}, nil},
 		{"settled by a message that nobody trusts", message(state.DepositMatched, `reason = 'unknown_sender'`), trusted, matched, nil},
 		{"settled after the reservation", func(b *books) {

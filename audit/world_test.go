@@ -14,7 +14,7 @@ import (
 	"github.com/paysaga/paysaga/vault"
 )
 
-// books is a database with one payment, transfer, deposit and top-up of each kind, all true.
+// books is a database with one payment, transfer, deposit, top-up and purchase of each kind, all true.
 type books struct {
 	*testing.T
 	store    *store.Store
@@ -36,6 +36,8 @@ type books struct {
 
 	buyer  store.Merchant
 	topups map[state.TopUp]int64
+
+	purchases map[state.Purchase]int64
 }
 
 func newBooks(t *testing.T) *books {
@@ -117,9 +119,17 @@ func newBooks(t *testing.T) *books {
 	}
 	b.addTransfers()
 	b.addTopUps()
+	b.addPurchases()
 	b.exec(`DELETE FROM outbox`)
 	require.Empty(t, b.audit(audit.Config{}), "the books begin true")
 	return b
+}
+
+// at is the books in a subtest.
+func (b *books) at(t *testing.T) *books {
+	same := *b
+	same.T = t
+	return &same
 }
 
 // exec breaks the books as only the owner of the database can.

@@ -29,7 +29,7 @@ var (
 	// A request, an advert, a notice: no money moved, whatever the figures say.
 	noTransaction = regexp.MustCompile(`لطفا|خواهشمند|جهت (?:واریز|پرداخت|دریافت)|جشنواره|تخفیف|هدیه|سر ?رسید|معوق|بدهی|ضامن|ضمانت` +
 		`|مسدود|درخواست|صیاد|دسته ?چک|چک (?:شماره|به|برگشتی)|وارد (?:شد|کن|نما)|ورود به|ثبت نام|افتتاح|یاد ?اوری|خواهد شد|خواهد گردید` +
-		`|میباشد|می باشد|نمایید|فرمایید|کنید|بفرستید|نشده|سقف|https?:|www\.|شماره کارت فروشگاه|برنده|کافی ?ن|بازپرداخت|اعطا`)
+		`|میباشد|می باشد|نمایید|فرمایید|کنید|بفرستید|نشده|سقف|https?:|www\.|شماره کارت فروشگاه|برنده|کافی ?ن|بازپرداخت|اعطا|در انتظار|در دست|دستور|مهلت`)
 )
 
 // loose is a text from which figures are taken out one after the other.
@@ -49,7 +49,7 @@ func readLoosely(r Reading, body string, received time.Time) (_ Reading, left st
 	// What is certainly no amount goes first.
 	balance := l.take(accountBalance) || l.take(looseBalance)
 	l.remove(anyBalance)
-	l.words = purpose.ReplaceAllString(l.rest, "\n")
+	l.words = available.ReplaceAllString(l.rest, "\n")
 	l.remove(looseNoise)
 	l.take(looseWhen)
 	l.remove(looseWhen, looseDate, looseRef)
@@ -58,7 +58,7 @@ func readLoosely(r Reading, body string, received time.Time) (_ Reading, left st
 	amount := l.amount(len(accounts) > 0 || len(l.caught["account"]) > 0)
 	d := l.direction()
 	account := l.chooseAccount(accounts, d)
-	moved := creditWords.MatchString(body) || debitWords.MatchString(body)
+	moved := creditWords.MatchString(body) || debitWords.MatchString(body) || len(l.caught["sign"]) > 0
 	switch {
 	case noTransaction.MatchString(body) && !(balance && amount && moved),
 		!balance && !account && r.Bank == "",
@@ -111,7 +111,7 @@ func submatches(text string, at []int) []string {
 }
 
 var (
-	purpose = regexp.MustCompile(`قابل برداشت|دریافت(?: \p{L}+){0,2} (?:قسط|اقساط|کارمزد|هزینه)`)
+	available = regexp.MustCompile(`قابل برداشت`)
 	// because is what a movement was for: the other side's words, heard only when nothing else says the direction.
 	because = regexp.MustCompile(`(?:بابت|شرح|توضیح\p{L}*|علت|به منظور|از طریق)[^\n]*`)
 )
@@ -133,6 +133,7 @@ func (l *loose) againstWords(d direction, words string) direction {
 	if len(l.caught["sign"]) == 0 || reversed.MatchString(words) {
 		return d
 	}
+	words = taken.ReplaceAllString(words, "کسر")
 	in, out := creditWords.MatchString(words), debitWords.MatchString(words)
 	if d == credit && out && !in || d == debit && in && !out {
 		return conflict

@@ -19,7 +19,6 @@ var (
 		`|(?:^|\s)(?:ش ?\.? ?)?ح ?\.?~:~(?P<account>{digits})` +
 		`|(?:^|\P{L})(?P<prep>واریز|برداشت|خرید)(?:~:~|\x20)(?P<account>\d+(?:[.-]\d+){2,4}|\d{3,16})(?:\s|\z)`)
 	bareAccount = regexp.MustCompile(`(?m)^(` + plainAccount + `|\d{6,7}|\*+\d{4}|\d{4}\*)$`)
-	payersOwn   = compile(payerLabel)
 )
 
 // accounts takes out all that is called an account.

@@ -63,13 +63,24 @@ var anyHead = func() *regexp.Regexp {
 
 // bankIn is the bank that a normalised text names first.
 func bankIn(normal string) (Bank, bool) {
-	at := anyHead.FindStringSubmatchIndex(normal)
-	for group := 1; 2*group < len(at); group++ {
-		if at[2*group] >= 0 {
-			return heads[(group-1)%len(heads)].bank, true
+	b, _, ok := findHead(normal)
+	return b, ok
+}
+
+// bankAtop is the bank whose name begins a normalised text.
+func bankAtop(normal string) (Bank, bool) {
+	b, at, ok := findHead(normal)
+	return b, ok && at <= len("* ")
+}
+
+func findHead(normal string) (b Bank, at int, ok bool) {
+	m := anyHead.FindStringSubmatchIndex(normal)
+	for group := 1; 2*group < len(m); group++ {
+		if m[2*group] >= 0 {
+			return heads[(group-1)%len(heads)].bank, m[2*group], true
 		}
 	}
-	return "", false
+	return "", 0, false
 }
 
 // headOf is the part of a template that names the bank.

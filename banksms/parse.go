@@ -60,6 +60,9 @@ func isRequest(c captures) bool {
 // findTemplate looks for a template that fits: among those of the bank, then of another bank that the text names, then
 // among all whose layout tells the bank, last among the layouts that banks share.
 func findTemplate(normal string, bank Bank) (template, captures, bool) {
+	if atop, ok := bankAtop(normal); ok && atop != bank { // the sender is another bank
+		bank = ""
+	}
 	if t, caught, ok := templateOf(templates, bank, normal); ok {
 		return t, caught, true
 	}

@@ -54,6 +54,26 @@ func TestPayersCardInEveryLayout(t *testing.T) {
 	}
 }
 
+// It may also stand between other lines.
+func TestPayersCardInTheMiddle(t *testing.T) {
+	for _, text := range seeds {
+		plain := Parse("", text, received)
+		if !plain.Settles || plain.PayerCard != "" {
+			continue
+		}
+		lines := strings.Split(text, "\n")
+		for i := 2; i < len(lines); i++ {
+			whole := strings.Join(lines[:i], "\n") + "\nاز کارت 603799******4455\n" + strings.Join(lines[i:], "\n")
+			got := Parse("", whole, received)
+			require.Equal(t, Deposit, got.Type, whole)
+			require.Equal(t, plain.Amount, got.Amount, whole)
+			require.Equal(t, plain.Account, got.Account, whole)
+			require.Equal(t, plain.Balance, got.Balance, whole)
+			require.Equal(t, "603799******4455", got.PayerCard, whole)
+		}
+	}
+}
+
 // Of a debit the same line names our own card, which is no payer's.
 func TestOwnCardOfADebit(t *testing.T) {
 	check(t, []read{

@@ -36,6 +36,17 @@ func TestTornLayouts(t *testing.T) {
 	require.Greater(t, torn, 100, "many lines may be missing")
 }
 
+// A text that begins with a bank's name settles nothing when another bank sends it.
+func TestSenderOfAnotherBank(t *testing.T) {
+	for _, c := range seenElsewhere() {
+		for _, b := range Banks() {
+			if named, ok := bankAtop(normalise(c.text)); ok && named != b {
+				require.False(t, Parse("Bank "+string(b), c.text, received).Settles, "%s: %s", b, c.text)
+			}
+		}
+	}
+}
+
 // How a text is written changes nothing.
 func TestLayoutsInAnotherDress(t *testing.T) {
 	for _, c := range seenElsewhere() {

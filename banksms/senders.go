@@ -26,6 +26,7 @@ var knownSenders = map[Bank][]string{
 	Sepah:         {"BankSepah", "30001557", "671557"},
 	Shahr:         {"Bank Shahr", "20003501", "20003502"},
 	Tejarat:       {"TejaratBank"},
+	ToseeTaavon:   {"TTBank"},
 }
 
 // bankOfSender holds every known sender by its key. A lettered id made of "bank" and the bank's English name counts

@@ -25,6 +25,11 @@ var (
 	usuallyCredit = word(`حقوق|دستمزد|عیدی|پاداش`)
 	usuallyDebit  = word(`کارمزد|قبض|قبوض|شارژ|قسط|اقساط|هزینه|عوارض|مالیات|ابونمان|از (?:حساب|سپرده|کارت)`)
 
+	// taken is money the bank itself receives from the account.
+	taken = regexp.MustCompile(`دریافت(?: \p{L}+){0,2} (?:قسط|اقساط|کارمزد|هزینه|حق|مالیات|ابونمان)`)
+	// banksOwn are the bank's own businesses: they are no reason of a customer's deposit.
+	banksOwn = word(`کارمزد|قسط|اقساط|هزینه|مالیات|ابونمان`)
+
 	// Credits that no payer made.
 	notCustomer = word(`سود(?: ?(?:سپرده|روز|کوتاه|بلند|علی|ماه|سهام|حساب)\p{L}*)?|اصلاح(?:ی|یه|یات)?|سند ?اصلاحی` +
 		`|برگشت(?:ی|ه)?|بازگشت(?:ی)?|عودت|استرداد|مسترد|ابطال|یارانه(?: ?\p{L}+)?|معیشت\p{L}*|کالا ?برگ|سهام ?عدالت` +
@@ -33,12 +38,12 @@ var (
 	reversed = word(`اصلاح(?:ی|یه|یات)?|سند ?اصلاحی|برگشت(?:ی|ه)?|بازگشت(?:ی)?|عودت|استرداد|مسترد|ابطال`)
 
 	// Nothing happened, or not yet.
-	notDone = regexp.MustCompile(`نا ?موفق|(?:انجام|موفق|پذیرفته) ?(?:نشد|نگردید|نبود)|برگشت خورد|(?:^|\P{L})(?:لغو|رد شد|خطا)(?:\P{L}|$)`)
+	notDone = regexp.MustCompile(`نا ?موفق|(?:انجام|موفق|پذیرفته) ?(?:نشد|نگردید|نبود)|برگشت خورد|(?:^|\P{L})(?:لغو (?:شد|شده|گردید)|رد شد|خطا)(?:\P{L}|$)`)
 )
 
 // directionOf weighs what a template caught: signs, words of the layout, and the label of the amount.
 func directionOf(c captures) direction {
-	label := c.last("word")
+	label := taken.ReplaceAllString(c.last("word"), "کسر")
 	in, out := len(c["in"]) > 0, len(c["out"]) > 0
 	if label != "" {
 		in = in || creditWords.MatchString(label)
@@ -48,7 +53,7 @@ func directionOf(c captures) direction {
 		in, out = in || sign == "+", out || sign == "-"
 	}
 	switch {
-	case in && out:
+	case in && out, in && banksOwn.MatchString(label) && !reversed.MatchString(label):
 		return conflict
 	case in:
 		return credit
@@ -57,7 +62,7 @@ func directionOf(c captures) direction {
 	}
 	words := label
 	for _, note := range c["note"] {
-		words += "\n" + note
+		words += "\n" + taken.ReplaceAllString(note, "کسر")
 	}
 	in = creditWords.MatchString(words)
 	out = debitWords.MatchString(words) && !reversed.MatchString(words)

@@ -154,6 +154,5 @@ func (w *watcher) fillTransfers(ctx context.Context, merchant string, n int64) e
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	_, err = w.db.ExecContext(ctx, `VACUUM ANALYZE transfers, transfer_events`)
-	return err
+	return w.settle(ctx, "transfers, transfer_events")
 }

@@ -125,6 +125,8 @@ func TestSignalsToSagasThatDoNotRun(t *testing.T) {
 		"a transfer that never was":   {saga: "transfer", message: "paid", stays: "never seen transfer/5"},
 		"a deposit resolved and over": {saga: "deposit", message: "resolved", status: completed},
 		"a deposit that never was":    {saga: "deposit", message: "resolved", stays: "never seen deposit/5"},
+		"a top-up resolved and over":  {saga: "topup", message: "resolved", status: completed},
+		"a top-up that never was":     {saga: "topup", message: "resolved", stays: "never seen topup/5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -160,6 +162,8 @@ func TestRowsThatCannotBeDelivered(t *testing.T) {
 		"another transfer's":      {"transfer", "start", `{"transfer_id": 6}`, "transfer/6"},
 		"another deposit's":       {"deposit", "start", `{"deposit_id": 6}`, "deposit/6"},
 		"no deposit's":            {"deposit", "start", `{}`, "deposit/0"},
+		"a top-up's wrong type":   {"topup", "start", `{"topup_id": "x"}`, "outbox payload"},
+		"another top-up's":        {"topup", "start", `{"topup_id": 6}`, "topup/6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -31,7 +31,7 @@ import (
 const release = "0.1.0"
 
 // patience bounds the whole recording.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 func main() {
 	out := flag.String("out", filepath.Join("workflows", "testdata", "histories", release), "where the histories go")

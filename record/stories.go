@@ -26,6 +26,9 @@ func stories(begin string) []story {
 	for _, d := range deposits {
 		all = append(all, d.story())
 	}
+	for _, p := range purchases {
+		all = append(all, p.stories()...)
+	}
 	for _, s := range all {
 		if strings.HasPrefix(s.name, begin) {
 			chosen = append(chosen, s)

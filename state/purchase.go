@@ -16,10 +16,10 @@ var Purchases = Machine[Purchase]{
 	Name:    "purchase",
 	Initial: PurchaseAwaiting,
 	Transitions: []Transition[Purchase]{
-		{PurchaseAwaiting, PurchaseCompleting, "retried by its saga"},
+		{PurchaseAwaiting, PurchaseCompleting, "the payer went to the bank"},
 		{PurchaseAwaiting, PurchaseIncomplete, "the bank says that it is not paid yet"},
 		{PurchaseCompleting, PurchaseIncomplete, "asked, and still not paid"},
-		{PurchaseIncomplete, PurchaseCompleting, "retried by a person or its saga"},
+		{PurchaseIncomplete, PurchaseCompleting, "retried by a person or its saga, or the payer went to the bank again"},
 		{PurchaseAwaiting, PurchaseCompleted, "the money is verified, the reference made"},
 		{PurchaseCompleting, PurchaseCompleted, "the money is verified, the reference made"},
 		{PurchaseIncomplete, PurchaseCompleted, "the money is verified, the reference made"},

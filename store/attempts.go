@@ -81,11 +81,15 @@ func (s *Store) OpenAttempt(ctx context.Context, attemptID int64, bankToken stri
 			SELECT p.id FROM payments p JOIN attempts a ON a.payment_id = p.id
 			WHERE a.id = ? AND p.state = 'pending' AND now() < p.collect_by
 			FOR NO KEY UPDATE OF p
+		), a AS (
+			UPDATE attempts a SET state = 'open', bank_token = ?, final_at = now() + make_interval(secs => ?)
+			FROM p WHERE a.id = ? AND a.payment_id = p.id AND a.state = ANY(?)
+			RETURNING a.id, a.payment_id
+		), u AS ( -- from now on the bank may have money that nobody tells us of
+			UPDATE temporary_payment u SET state = 'completing' FROM a WHERE u.payment_id = a.payment_id AND u.state = ANY(?)
 		)
-		UPDATE attempts a SET state = 'open', bank_token = ?, final_at = now() + make_interval(secs => ?)
-		FROM p WHERE a.id = ? AND a.payment_id = p.id AND a.state = ANY(?)
-		RETURNING a.id`,
-		attemptID, bankToken, life.Seconds(), attemptID, texts(state.Attempts.Into(state.AttemptOpen)))
+		SELECT id FROM a`,
+		attemptID, bankToken, life.Seconds(), attemptID, texts(state.Attempts.Into(state.AttemptOpen)), texts(state.Purchases.Into(state.PurchaseCompleting)))
 	if errors.Is(err, ErrNotFound) {
 		return ErrTooLate
 	}
@@ -162,11 +166,12 @@ func attemptNotPaid(ctx context.Context, db conn, attemptID int64, reason string
 		), p AS (
 			UPDATE payments p SET state_error = ? FROM a
 			WHERE p.id = a.payment_id AND p.state = 'pending' AND p.cancelled_at IS NULL
+			RETURNING p.id
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note)
 			SELECT payment_id, id, CASE WHEN ? THEN 'attempt_failed' ELSE 'not_paid_yet' END, ? FROM a
-		), u AS (
-			UPDATE temporary_payment u SET state = 'incomplete' FROM a WHERE u.payment_id = a.payment_id AND u.state = ANY(?)
+		), u AS ( -- after p: whoever locks a purchase has its payment first
+			UPDATE temporary_payment u SET state = 'incomplete' FROM p WHERE u.payment_id = p.id AND u.state = ANY(?)
 		)
 		SELECT count(*) FROM a`,
 		reason, final, final, attemptID, texts(state.Attempts.Into(state.AttemptFailed)), reason, final, reason,

@@ -62,17 +62,22 @@ func (s *Store) once(ctx context.Context, key IdempotencyKey, command func(conte
 		}
 		return keepAnswer(ctx, tx, key, out)
 	})
-	var pg *pgconn.PgError
-	switch {
-	case errors.As(err, &pg) && pg.Code == "55P03": // lock_timeout: the twin takes too long
-		return Answer{}, ErrInFlight
-	case err != nil:
-		return Answer{}, err
+	if err != nil {
+		return Answer{}, inFlight(err)
 	}
 	if !out.Replayed {
 		s.kick()
 	}
 	return out, nil
+}
+
+// inFlight says ErrInFlight where the twin takes too long.
+func inFlight(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_timeout
+		return ErrInFlight
+	}
+	return err
 }
 
 // claimKey says whether this request is the first under its key. Its twin waits here, on the primary key,

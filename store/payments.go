@@ -276,7 +276,8 @@ func (s *Store) Timeline(ctx context.Context, paymentID int64) ([]Event, error) 
 // waitsForAPerson holds for a payment p that has something left to be decided. A worker that died right
 // after it called a person may have left the call behind when its successor ended the payment.
 const waitsForAPerson = `p.needs_attention IS NOT NULL AND (p.state IN ('pending', 'paid', 'refunding')
-	OR EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.state IN ('open', 'paid', 'refunding')))`
+	OR EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.state IN ('open', 'paid', 'refunding'))
+	OR EXISTS (SELECT FROM temporary_payment u WHERE u.payment_id = p.id AND u.state NOT IN ('completed', 'ended')))`
 
 // PaymentsNeedingAttention lists payments that wait for a person, oldest first.
 func (s *Store) PaymentsNeedingAttention(ctx context.Context) ([]Payment, error) {

@@ -92,7 +92,7 @@ func (s *Store) CreatePurchase(ctx context.Context, in NewPurchase) (Purchase, e
 				SELECT * FROM payments WHERE token = ?
 			), u AS (
 				INSERT INTO temporary_payment (id, branch_id, payment_id, items, callback, state)
-				SELECT coalesce(nullif(?::bigint, 0), nextval(pg_get_serial_sequence('temporary_payment', 'id'))), ?, id, ?::jsonb, ?, ? FROM p
+				SELECT coalesce(nullif(?::bigint, 0), nextval(pg_get_serial_sequence('temporary_payment', 'id'))), ?, id, ?::json, ?, ? FROM p
 				RETURNING *
 			), e AS (
 				INSERT INTO system_log (purchase_id, branch_id, actor, request_id, action) SELECT id, branch_id, ?, ?, 'create' FROM u
@@ -158,10 +158,13 @@ func (s *Store) RetryPurchase(ctx context.Context, branch, id int64, by Actor) (
 
 // RetryByItself is the purchase saga's own retry. It has nothing to ask about while nobody is at a bank.
 func (s *Store) RetryByItself(ctx context.Context, id int64) (state.Purchase, error) {
-	u, err := s.retryPurchase(ctx, id, Actor{Name: "saga"}, `u.state IN ('awaiting', 'completing', 'incomplete')
+	_, err := s.retryPurchase(ctx, id, Actor{Name: "saga"}, `u.state IN ('awaiting', 'completing', 'incomplete')
 		AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = u.payment_id AND a.state = 'open')`)
-	if err == nil || !errors.Is(err, ErrNotRetryable) && !errors.Is(err, ErrTooManyRetries) {
-		return u.State, err
+	switch {
+	case err == nil:
+		return state.PurchaseCompleting, nil
+	case !errors.Is(err, ErrNotRetryable) && !errors.Is(err, ErrTooManyRetries):
+		return "", err
 	}
 	var now state.Purchase
 	return now, s.one(ctx, "purchase", &now, `SELECT state FROM temporary_payment WHERE id = ?`, id)
@@ -177,6 +180,9 @@ func (s *Store) retryPurchase(ctx context.Context, id int64, by Actor, allowed s
 			SELECT u.*, u.retry_count >= ? AS too_often FROM temporary_payment u WHERE u.id = ? AND `+allowed+` FOR NO KEY UPDATE
 		), changed AS (
 			UPDATE temporary_payment t SET state = 'completing', retry_count = t.retry_count + 1 FROM u WHERE t.id = u.id AND NOT u.too_often
+			RETURNING t.*, false AS too_often
+		), now AS (
+			SELECT * FROM changed UNION ALL SELECT * FROM u WHERE too_often
 		), l AS (
 			INSERT INTO system_log (purchase_id, branch_id, actor, request_id, action, outcome)
 			SELECT id, branch_id, ?, ?, CASE WHEN too_often THEN 'refusal' ELSE 'retry' END, CASE WHEN too_often THEN 'too many retries' ELSE '' END FROM u
@@ -186,7 +192,7 @@ func (s *Store) retryPurchase(ctx context.Context, id int64, by Actor, allowed s
 			INSERT INTO outbox (saga, ref, message, payload)
 			SELECT 'payment', p.token, 'inquire', jsonb_build_object('event_id', e.id) FROM e JOIN payments p ON p.id = e.payment_id
 		)
-		SELECT `+purchaseColumns+`, u.too_often FROM u JOIN payments p ON p.id = u.payment_id`,
+		SELECT `+purchaseColumns+`, u.too_often FROM now u JOIN payments p ON p.id = u.payment_id`,
 		append([]any{MostRetries, id}, append(args, by.Name, by.RequestID)...)...)
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -31,7 +31,10 @@ type Standing struct {
 // (paid, or collected at once with auto_collect), or the way back, because the deadline has passed
 // or another attempt already paid.
 func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
-	var at Standing
+	var at struct {
+		Standing `bun:"embed:"`
+		Told     bool `bun:"told"` // a purchase's saga is to hear of it
+	}
 	err := s.one(ctx, "attempt paid", &at, `
 		WITH a AS (
 			SELECT a.id, a.payment_id, a.amount, a.tip, a.gateway, p.merchant_id, p.state AS payment_state,
@@ -66,9 +69,13 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 			UNION ALL
 			SELECT payment_id, id, CASE decision WHEN 'collected' THEN 'collected' ELSE 'refunding' END, decision
 			FROM d WHERE decision <> 'paid'
+		), w AS (
+			SELECT u.id FROM temporary_payment u JOIN d ON d.payment_id = u.payment_id
+			WHERE d.decision = 'collected' AND u.state = ANY(?) FOR NO KEY UPDATE OF u
+		), n AS ( -- once the row is ours: an update that has to look twice would skip a number
+			SELECT id, nextval('purchase_reference') AS reference FROM w
 		), u AS ( -- the reference comes with the money, so there is one for each and never two
-			UPDATE temporary_payment u SET state = 'completed', reference = nextval('purchase_reference'), completed_at = now()
-			FROM d WHERE u.payment_id = d.payment_id AND d.decision = 'collected' AND u.state = ANY(?)
+			UPDATE temporary_payment u SET state = 'completed', reference = n.reference, completed_at = now() FROM n WHERE u.id = n.id
 			RETURNING u.id, u.branch_id, u.reference
 		), ul AS (
 			INSERT INTO system_log (purchase_id, branch_id, actor, action, outcome) SELECT id, branch_id, 'bank', 'completion', 'CHECK-' || reference FROM u
@@ -76,15 +83,17 @@ func (s *Store) AttemptPaid(ctx context.Context, r Receipt) (Standing, error) {
 			INSERT INTO outbox (saga, ref, message, payload)
 			SELECT 'purchase', id::text, 'completed', jsonb_build_object('reference', 'CHECK-' || reference) FROM u
 		)
-		SELECT payment, attempt, decision <> 'surplus' AS serves FROM d`,
+		SELECT payment, attempt, decision <> 'surplus' AS serves, EXISTS (SELECT FROM u) AS told FROM d`,
 		r.AttemptID, texts(state.Attempts.Into(state.AttemptPaid)), r.BankTran, r.RRN, r.Card, r.RRN, texts(state.Purchases.Into(state.PurchaseCompleted)))
 	switch {
 	case violates(err, "attempts_receipt"):
 		return Standing{}, ErrReceiptSpent
 	case errors.Is(err, ErrNotFound):
 		return s.Standing(ctx, r.AttemptID)
+	case at.Told:
+		s.kick()
 	}
-	return at, err
+	return at.Standing, err
 }
 
 // Standing reads where an attempt and its payment stand.

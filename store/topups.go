@@ -17,6 +17,8 @@ var (
 	ErrPrice = errors.New("the product is not sold at this price")
 	// ErrNoProduct means that a product is not known.
 	ErrNoProduct = errors.New("no such product")
+	// ErrMerchantDisabled means that a merchant may order nothing new.
+	ErrMerchantDisabled = errors.New("the merchant is disabled")
 
 	// What refuses a top-up for good under its key.
 	ErrProductInactive = errors.New("product is inactive")
@@ -79,6 +81,9 @@ func (s *Store) OrderTopUp(ctx context.Context, key IdempotencyKey, in NewTopUp,
 			out, err = orderedBefore(ctx, tx, key)
 			return err
 		}
+		if !in.Merchant.Enabled() { // what was answered before is still answered
+			return ErrMerchantDisabled
+		}
 		out.TopUp, err = orderTopUp(ctx, tx, key.Key, in)
 		if refused(err) {
 			answer := refusal(err)
@@ -91,7 +96,7 @@ func (s *Store) OrderTopUp(ctx context.Context, key IdempotencyKey, in NewTopUp,
 	if started && err == nil {
 		s.kick()
 	}
-	return out, err
+	return out, inFlight(err)
 }
 
 func refused(err error) bool {
@@ -287,7 +292,8 @@ func (s *Store) ResolveTopUp(ctx context.Context, r TopUpResolution) error {
 		if r.As == state.TopUpUnknown || !state.TopUps.Allows(before, r.As) {
 			return fmt.Errorf("top-up is %s: %w", before, ErrConflict)
 		}
-		_, err := recordTopUp(ctx, tx, TopUpWord{TopUpID: r.TopUpID, State: r.As, Code: "by_hand", Why: r.Why, Note: r.By + ": " + r.Why})
+		// The person's reason is for the timeline: the merchant reads Why.
+		_, err := recordTopUp(ctx, tx, TopUpWord{TopUpID: r.TopUpID, State: r.As, Code: "by_hand", Note: r.By + ": " + r.Why})
 		if err != nil {
 			return err
 		}

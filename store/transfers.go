@@ -118,7 +118,8 @@ func reserve(ctx context.Context, db conn, in NewTransfer, card *uuid.UUID) (res
 			SELECT a AS amount FROM generate_series(?::bigint, ?::bigint, ?::bigint) a
 			WHERE (SELECT count(*) FROM released) >= 0 -- so it runs first
 			  AND NOT EXISTS (
-				SELECT FROM transfers r WHERE r.merchant_id = ? AND r.reserved AND r.amount = a AND r.reserved_until > now())
+				SELECT FROM transfers r WHERE r.merchant_id = ? AND r.reserved AND r.amount = a AND r.reserved_until > now()
+				  AND r.amount BETWEEN ?::bigint AND ?::bigint) -- so it never reads the merchant's other reservations
 			ORDER BY a LIMIT 64
 		), pick AS (
 			SELECT amount FROM free ORDER BY random() LIMIT 1
@@ -139,7 +140,7 @@ func reserve(ctx context.Context, db conn, in NewTransfer, card *uuid.UUID) (res
 		)
 		SELECT (SELECT count(*) FROM free) AS free, `+transferColumns+` FROM (SELECT) one LEFT JOIN t ON true`,
 		m.ID, in.Price, in.Price+m.AmountDelta,
-		in.Price+m.AmountStep, in.Price+m.AmountDelta, m.AmountStep, m.ID,
+		in.Price+m.AmountStep, in.Price+m.AmountDelta, m.AmountStep, m.ID, in.Price, in.Price+m.AmountDelta,
 		m.ID, in.FID, NewToken(), in.Price, in.Callback, in.Payer, card, in.Cards,
 		float64(m.TransferWindow), float64(m.TransferWindow+m.SMSDelay), m.PublicID)
 	return out, err

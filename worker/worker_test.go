@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/worker"
 	"github.com/paysaga/paysaga/workflows"
@@ -81,6 +80,8 @@ func TestWorkflowIDs(t *testing.T) {
 	longest := strings.Repeat("x", 40) // what the database allows for a token
 	require.Less(t, len(workflows.PaymentID(longest)), workflows.MaxIDLength)
 	require.Less(t, len(workflows.TransferID(math.MaxInt64)), workflows.MaxIDLength)
+	require.Less(t, len(workflows.TopUpID(math.MaxInt64)), workflows.MaxIDLength)
+	require.Equal(t, "catalogue/sandbox", workflows.CatalogueID("sandbox"))
 	token := store.NewToken()
 	for _, tt := range []struct {
 		in interface {
@@ -91,6 +92,7 @@ func TestWorkflowIDs(t *testing.T) {
 	}{
 		{workflows.PaymentInput{Token: token, Merchant: "shop", Amount: 1_200_000}, "payment/" + token, "1,200,000 rial · shop · payment"},
 		{workflows.TransferInput{TransferID: 19, Merchant: "shop", Amount: 11_385}, "transfer/19", "11,385 rial · shop · transfer"},
+		{workflows.TopUpInput{TopUpID: 17, Merchant: "shop", Amount: 50_000, Provider: "sandbox"}, "topup/17", "50,000 rial · shop · top-up"},
 		{workflows.DepositInput{DepositID: 7, Merchant: "shop", Amount: 11_385, Reason: "late"}, "deposit/7", "11,385 rial · shop · deposit: late"},
 	} {
 		o := tt.in.Options()

@@ -104,7 +104,7 @@ func (w *world) show(shown temporal.SearchAttributes) bool {
 		w.flagged = flag
 	}
 	if at, ok := shown.GetKeyword(workflows.SagaState); ok {
-		w.shownState = at
+		w.shownState, w.shown = at, append(w.shown, at)
 	}
 	return true
 }

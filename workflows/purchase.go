@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/paysaga/paysaga/activities"
@@ -53,7 +55,8 @@ func (p *purchaseSaga) listen(ctx workflow.Context) {
 
 func (p *purchaseSaga) over() bool { return p.result.State != "" }
 
-// retry has the bank asked at growing pauses, until the window to complete is over.
+// retry has the bank asked at growing pauses, until the window to complete is over. It only helps: a call
+// that hangs or fails must not hold up the end.
 func (p *purchaseSaga) retry(ctx workflow.Context) error {
 	pause := firstRetry
 	for at := workflow.Now(ctx).Add(pause); at.Before(p.in.CollectBy); at = workflow.Now(ctx).Add(pause) {
@@ -62,10 +65,18 @@ func (p *purchaseSaga) retry(ctx workflow.Context) error {
 			return err
 		}
 		var now state.Purchase
-		if err := p.store(ctx, "retry", purchases.RetryPurchase, p.in.PurchaseID, &now); err != nil {
+		within := callOptions{within: p.in.CollectBy.Sub(workflow.Now(ctx)), stop: p.over}
+		err = p.call(ctx, storeStep("retry"), within, purchases.RetryPurchase, p.in.PurchaseID, &now)
+		switch {
+		case errors.Is(err, errStopped):
+			return nil
+		case errors.Is(err, errTooLate), final(err):
+			p.say(ctx, "retry: %s", reasonOf(err))
+		case err != nil:
 			return err
+		default:
+			p.say(ctx, "looked by itself: %s", now)
 		}
-		p.say(ctx, "retried: %s", now)
 		pause = min(2*pause, longestRetry)
 	}
 	return nil
@@ -77,16 +88,14 @@ func (p *purchaseSaga) awaitEnd(ctx workflow.Context) error {
 }
 
 func (p *purchaseSaga) finish(ctx workflow.Context) error {
+	updates := []temporal.SearchAttributeUpdate{SagaState.ValueSet(string(p.result.State))}
 	if p.result.State == state.PurchaseCompleted {
 		p.say(ctx, "**completed**: %s", p.result.Reference)
-		err := workflow.UpsertTypedSearchAttributes(ctx, SagaState.ValueSet(string(p.result.State)), Reference.ValueSet(p.result.Reference))
-		if err != nil {
-			return fmt.Errorf("show the end: %w", err)
-		}
-		return nil
+		updates = append(updates, Reference.ValueSet(p.result.Reference))
+	} else {
+		p.say(ctx, "**ended**: its payment %s", p.result.Why)
 	}
-	p.say(ctx, "**ended**: its payment %s", p.result.Why)
-	if err := workflow.UpsertTypedSearchAttributes(ctx, SagaState.ValueSet(string(p.result.State))); err != nil {
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		return fmt.Errorf("show the end: %w", err)
 	}
 	return nil

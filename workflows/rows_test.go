@@ -35,6 +35,7 @@ type rows struct {
 	attempts  []*row
 	attention string
 	behind    time.Duration // of the database clock
+	purchase  *purchaseRows // whose money this is; nil = none
 }
 
 func (r *rows) dbNow() time.Time { return r.now().Add(-r.behind) }
@@ -113,6 +114,7 @@ func (r *rows) book(a *row) {
 	case r.auto:
 		r.move(state.PaymentCollected)
 		r.note("paid and collected %d", a.AttemptID)
+		r.purchase.complete()
 	default:
 		r.note("paid %d", a.AttemptID)
 	}
@@ -121,6 +123,9 @@ func (r *rows) book(a *row) {
 func (r *rows) PaymentNotPaid(ctx context.Context, in activities.Unpaid) (at activities.Standing, err error) {
 	return at, r.store(ctx, "PaymentNotPaid", in.AttemptID, func() error {
 		a := r.attempt(in.AttemptID)
+		if a.state == state.AttemptOpen {
+			r.purchase.unpaid()
+		}
 		if a.state == state.AttemptOpen && in.Final {
 			a.move(state.AttemptFailed)
 			r.note("failed %d %s", in.AttemptID, in.Reason)
@@ -283,9 +288,10 @@ func (r *rows) resolve(id int64, as state.Attempt) {
 // The fakes have exactly the real activities, with the same signatures.
 func TestFakeActivitiesAreTheRealOnes(t *testing.T) {
 	for fake, real := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[*rows]():      reflect.TypeFor[*activities.Payments](),
-		reflect.TypeFor[*cardRows]():  reflect.TypeFor[*activities.Transfers](),
-		reflect.TypeFor[*topUpRows](): reflect.TypeFor[*activities.TopUps](),
+		reflect.TypeFor[*rows]():         reflect.TypeFor[*activities.Payments](),
+		reflect.TypeFor[*cardRows]():     reflect.TypeFor[*activities.Transfers](),
+		reflect.TypeFor[*topUpRows]():    reflect.TypeFor[*activities.TopUps](),
+		reflect.TypeFor[*purchaseRows](): reflect.TypeFor[*activities.Purchases](),
 	} {
 		require.Equal(t, real.NumMethod(), fake.NumMethod())
 		for i := range real.NumMethod() {

@@ -142,6 +142,7 @@ func TestTopUpResellerWithoutInquiry(t *testing.T) {
 	require.True(t, flagged, "the search attribute")
 	require.Equal(t, []string{"00:00 order: unknown", "00:00 unknown", "00:01 attention outcome_unknown", "4320:00 resolved", "4320:00 delivered"}, w.journal)
 	require.Zero(t, w.reseller.asked)
+	require.Equal(t, 6, w.steps, "mark, order, record, inquire, call, take the call back: nothing wakes the saga meanwhile")
 }
 
 // After its patience a person is called, and sent away when the reseller decides after all.
@@ -194,6 +195,7 @@ func TestTopUpResolved(t *testing.T) {
 					})
 					w.at(at+second, w.repeat)
 					require.Equal(t, as, w.runTopUp().State)
+					require.NotContains(t, w.details(), "unexpected_error")
 					if name != "a record is being tried" { // which must end before anything else does
 						require.Equal(t, born.Add(at), w.now(), "at once")
 					}

@@ -26,7 +26,6 @@
     sender_of_other_bank: 'The SMS looks like one bank\'s and came from another\'s number',
     phone_number_sender: 'The SMS came from a person\'s phone number',
     sign_conflict: 'The SMS says deposit and withdrawal at once',
-    possible_duplicate: 'It may be an earlier deposit, told twice',
   };
   const whys = {
     same_amount: 'same amount',
