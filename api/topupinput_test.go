@@ -118,14 +118,14 @@ func TestTopUpPrices(t *testing.T) {
 func TestTopUpMobiles(t *testing.T) {
 	w := newWorld(t)
 	w.decides(state.TopUpDelivered, "")
-	for _, written := range []string{
+	for i, written := range []string{
 		`"989021234567"`, `989021234567`, `"09021234567"`, `"9021234567"`, `9021234567`, `"+989021234567"`, `"00989021234567"`,
 		`"0902 123 4567"`, `"0902-123-4567"`, `"+98 902 123 4567"`, `"+98 (902) 123-4567"`, `"(0902) 123 45 67"`, `" 09021234567 "`, `"09021234567\n"`,
 		`"۰۹۰۲۱۲۳۴۵۶۷"`, `"٠٩٠٢١٢٣٤٥٦٧"`, `"۰۹۰۲ 1234567"`, `"\u202a+98 902\u00a0123 4567\u202c"`, `"0902\u200c1234567"`,
 	} {
 		t.Run(written, func(t *testing.T) {
 			w := w.in(t)
-			w.requireTold(w.buy(written, w.order("mobile", written)), http.StatusOK, success, false)
+			w.requireTold(w.buy(fmt.Sprint(i), w.order("mobile", written)), http.StatusOK, success, false)
 			require.Equal(t, "989021234567", one[string](w, `SELECT mobile FROM topups ORDER BY id DESC LIMIT 1`))
 		})
 	}
@@ -203,7 +203,7 @@ func TestTopUpDialect(t *testing.T) {
 	limited := newWorld(t, func(d *api.Deps) { d.RatePerSecond, d.RateBurst = 0.01, 1 })
 	limited.get("/api/balance")
 	for _, r := range operations() {
-		for _, key := range []string{noKey, "wrong", "Bearer wrong", "Basic test", phoneKey, "Bearer " + phoneKey} {
+		for _, key := range []string{noKey, "Bearer wrong", "Bearer " + phoneKey} {
 			refused := r
 			refused.key = key
 			a := w.do(refused)

@@ -305,8 +305,11 @@ func readMobile(text string) (string, bool) {
 		}
 		return r
 	}, money.LatinDigits(text))
-	if number == "" {
+	switch {
+	case number == "":
 		return "", true
+	case strings.HasPrefix(text, "-"): // a number below zero
+		return "", false
 	}
 	for _, prefix := range []string{"+98", "0098", "98", "0"} {
 		if rest, ok := strings.CutPrefix(number, prefix); ok {

@@ -22,14 +22,10 @@ type wrong struct {
 
 // Each invariant is broken by hand and seen, with its subject. So every invariant can fail.
 func TestEveryInvariantCanFail(t *testing.T) {
-	well, seen := newBooks(t), map[string]bool{}
-	well.owner.SetMaxOpenConns(1) // each break and its audit are a transaction that is undone
-	well.store = store.New(well.owner, func() {})
+	seen := map[string]bool{}
 	for _, tt := range slices.Concat(wrongPayments(), wrongTransfers(), wrongDeposits(), wrongTopUps(), wrongPurchases()) {
 		t.Run(tt.name, func(t *testing.T) {
-			b := well.at(t)
-			b.exec(`BEGIN`)
-			defer b.exec(`ROLLBACK`)
+			b := newBooks(t)
 			tt.do(b)
 			var broken []string
 			found := false

@@ -125,13 +125,6 @@ func newBooks(t *testing.T) *books {
 	return b
 }
 
-// at is the books in a subtest.
-func (b *books) at(t *testing.T) *books {
-	same := *b
-	same.T = t
-	return &same
-}
-
 // exec breaks the books as only the owner of the database can.
 func (b *books) exec(query string, args ...any) {
 	b.Helper()

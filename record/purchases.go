@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -95,7 +94,7 @@ func (w *world) createPurchase(ctx context.Context, hasty bool) (purchase, error
 	}
 	wish := map[string]any{"amount": 1_450_000, "description": "recorded"}
 	err = w.send(ctx, request{method: http.MethodPost, url: w.api + "/api/v2/purchase", key: p.key, json: wish, out: &made})
-	p.id, p.payment = made.Payload.ID, payment{world: w, token: path.Base(made.Payload.Link)}
+	p.id, p.payment = made.Payload.ID, payment{world: w, token: made.Payload.Link[strings.LastIndex(made.Payload.Link, "/")+1:]}
 	return p, err
 }
 

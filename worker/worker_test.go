@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/worker"
 	"github.com/paysaga/paysaga/workflows"
