@@ -95,6 +95,9 @@ func (a *TopUps) RecordTopUp(ctx context.Context, w store.TopUpWord) (state.TopU
 
 // SetTopUpAttention writes why a person must look.
 func (a *TopUps) SetTopUpAttention(ctx context.Context, in TopUpAttention) error {
+	if in.Reason != "" {
+		activity.GetLogger(ctx).Warn("a top-up needs a person", "topup", in.TopUpID, "reason", in.Reason)
+	}
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
 	return a.Store.SetTopUpAttention(ctx, in.TopUpID, in.Reason)

@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/paysaga/paysaga/store"
 )
 
@@ -33,6 +35,9 @@ func (a *Transfers) TransferDeadline(ctx context.Context, id int64) (store.Trans
 
 // SetTransferAttention writes why a person must look.
 func (a *Transfers) SetTransferAttention(ctx context.Context, in TransferAttention) error {
+	if in.Reason != "" {
+		activity.GetLogger(ctx).Warn("a transfer needs a person", "transfer", in.TransferID, "reason", in.Reason)
+	}
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
 	return a.Store.SetTransferAttention(ctx, in.TransferID, in.Reason)
@@ -40,6 +45,9 @@ func (a *Transfers) SetTransferAttention(ctx context.Context, in TransferAttenti
 
 // SetDepositAttention writes why a person must look.
 func (a *Transfers) SetDepositAttention(ctx context.Context, in DepositAttention) error {
+	if in.Reason != "" {
+		activity.GetLogger(ctx).Warn("a deposit needs a person", "deposit", in.DepositID, "reason", in.Reason)
+	}
 	ctx, cancel := storeDeadline(ctx)
 	defer cancel()
 	return a.Store.SetDepositAttention(ctx, in.DepositID, in.Reason)

@@ -261,7 +261,7 @@ func (a *API) getPurchase(c *fiber.Ctx) error {
 	out := a.purchase(u)
 	for _, l := range lines {
 		out.Timeline = append(out.Timeline, contracts.PurchaseEvent{
-			Action: l.Action, Outcome: l.Outcome, Actor: l.Actor, RequestID: l.RequestID, At: l.At.In(tehran()),
+			Action: l.Action, Outcome: l.Outcome, Actor: l.Actor, RequestID: l.RequestID, At: tehranTime(l.At),
 		})
 	}
 	return c.JSON(purchaseAnswer(out))
@@ -327,15 +327,12 @@ func (a *API) listPurchases(c *fiber.Ctx) error {
 func (a *API) purchase(u store.Purchase) contracts.Purchase {
 	out := contracts.Purchase{
 		ID: u.ID, Branch: u.BranchID, Amount: int64(u.Amount), Description: u.Description, Items: u.Items, Status: u.Status,
-		RetryCount: u.RetryCount, Link: a.PublicURL + pagePath(u.Token), CreatedAt: u.CreatedAt.In(tehran()),
+		RetryCount: u.RetryCount, Link: a.PublicURL + pagePath(u.Token), CreatedAt: tehranTime(u.CreatedAt),
+		CompletedAt: tehranTimeOrNull(u.CompletedAt),
 	}
 	if u.Reference != nil {
 		reference := u.CheckNumber()
 		out.Reference = &reference
-	}
-	if u.CompletedAt != nil {
-		at := u.CompletedAt.In(tehran())
-		out.CompletedAt = &at
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -149,8 +148,11 @@ func (a *API) smsOf(from phone, m forwarders.Message, read banksms.Reading) (sto
 	if m.Sender == "" && read.Settles { // the sender is the gate
 		read.Settles, read.Reason = false, banksms.ReasonSender
 	}
+	facts := factsOf(m, read)
 	in := store.SMS{
-		Merchant: from.merchant, Source: from.source, MessageID: m.MessageID, Content: contentOf(m, read),
+		Merchant: from.merchant, Source: from.source, MessageID: m.MessageID,
+		// What may not settle is never the same as what may: a spoof that comes first must not swallow the bank's own.
+		Content: a.Vault.Fingerprint(facts + "\x00" + read.Reason), Facts: a.Vault.Fingerprint(facts),
 		Sender: maskCards(m.Sender), Text: a.Vault.SealText(from.merchant.ID, vault.SMSText, m.Text),
 		Bank: string(read.Bank), Kind: string(read.Type), Reason: read.Reason, ReceivedAt: m.ReceivedAt,
 	}
@@ -184,12 +186,12 @@ func windowOf(read banksms.Reading, received time.Time, delay time.Duration) (fr
 	return received.Add(-delay), received
 }
 
-// contentOf is what makes two messages the same: a deposit or withdrawal by account, amount, printed time
-// and balance, anything else by its text. What may not settle is never the same as what may. A bank that prints neither time nor balance says the same of two
-// deposits; then the moment of receipt tells them apart.
-func contentOf(m forwarders.Message, read banksms.Reading) [32]byte {
+// factsOf is what makes two messages the same, whoever sent them: a deposit's or withdrawal's account, amount,
+// printed time and balance, anything else's text. A bank that prints neither time nor balance says the same of
+// two deposits; then the moment of receipt tells them apart.
+func factsOf(m forwarders.Message, read banksms.Reading) string {
 	if read.Type == banksms.Other || read.Amount == 0 {
-		return sha256.Sum256([]byte("text\x00" + read.Normal))
+		return "text\x00" + read.Normal
 	}
 	balance, at := "", ""
 	if read.Balance != nil {
@@ -201,7 +203,7 @@ func contentOf(m forwarders.Message, read banksms.Reading) [32]byte {
 	if balance == "" && !read.HasTime {
 		at += "/" + m.ReceivedAt.UTC().Truncate(time.Minute).Format(time.RFC3339)
 	}
-	return sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%s\x00%s\x00%s", read.Type, read.Bank, read.Account, read.Amount, balance, at, read.Reason))
+	return fmt.Sprintf("%s\x00%s\x00%s\x00%d\x00%s\x00%s", read.Type, read.Bank, read.Account, read.Amount, balance, at)
 }
 
 // shownCard masks a payer's card, also one with a wrong check digit: what banks print need not be right.

@@ -220,7 +220,7 @@ func TestTopUpDialect(t *testing.T) {
 		w.do(request{method: "GET", path: "/healthz", key: noKey})
 	}
 	for _, r := range []request{
-		{method: "GET", path: topUpPath}, {method: "PUT", path: topUpPath}, {method: "POST", path: topUpPath + "/c"}, {method: "DELETE", path: "/api/product"},
+		{method: "PUT", path: topUpPath}, {method: "PATCH", path: topUpPath}, {method: "POST", path: topUpPath + "/c"}, {method: "DELETE", path: "/api/product"},
 		{method: "POST", path: "/api/product/62"}, {method: "POST", path: "/api/filter"}, {method: "POST", path: "/api/balance"}, {method: "PATCH", path: "/api/balance/statement"},
 	} {
 		a := w.do(r)

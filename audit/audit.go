@@ -17,6 +17,7 @@ type Config struct {
 	Grace      time.Duration // how old work in progress may be
 	SandboxURL string        // the bank's own book; empty leaves it out
 	Gateways   []string      // whose book it is
+	Resellers  []string      // of top-ups, whose deliveries are in the same book
 	Temporal   client.Client // nil leaves the sagas out
 	Namespace  string
 }
@@ -36,7 +37,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	report := Report{Checks: store.Invariants(), Breaches: breaches}
 	var compare []func(context.Context, Config) ([]store.Breach, error)
 	if c.SandboxURL != "" {
-		compare = append(compare, compareBooks, compareDeposits)
+		compare = append(compare, compareBooks, compareDeposits, compareDeliveries)
 	}
 	if c.Temporal != nil {
 		compare = append(compare, compareSagas)

@@ -16,8 +16,9 @@ import (
 
 // book is what the world outside did.
 type book struct {
-	Charges  []charge   `json:"charges"`
-	Deposits []movement `json:"deposits"`
+	Charges    []charge   `json:"charges"`
+	Deposits   []movement `json:"deposits"`
+	Deliveries []delivery `json:"deliveries"`
 }
 
 // charge is a line of the bank's book.

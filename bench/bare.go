@@ -61,6 +61,14 @@ func (b *bareSagas) wakeUps(ctx workflow.Context, step func(workflow.Context) er
 
 var signals = []string{"paid", "collected"}
 
+// single wakes once, like a top-up: one local activity, and it is done.
+func (b *bareSagas) single(ctx workflow.Context) error {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: 10 * time.Second})
+	return workflow.ExecuteLocalActivity(ctx, step).Get(ctx, nil)
+}
+
+func step(context.Context) error { return nil }
+
 // channel has room for a replay.
 func (b *bareSagas) channel(id string) chan struct{} {
 	b.mu.Lock()
@@ -81,7 +89,8 @@ func (b *bareSagas) start(c client.Client) (worker.Worker, error) {
 	})
 	w.RegisterWorkflowWithOptions(b.bare, workflow.RegisterOptions{Name: "bench.bare"})
 	w.RegisterWorkflowWithOptions(b.naive, workflow.RegisterOptions{Name: "bench.naive"})
-	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: "step"})
+	w.RegisterWorkflowWithOptions(b.single, workflow.RegisterOptions{Name: "bench.single"})
+	w.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: "step"})
 	return w, w.Start()
 }
 
@@ -108,6 +117,15 @@ func (b *bareSagas) run(ctx context.Context, c client.Client, name string) error
 		if err := c.SignalWorkflow(ctx, id, run.GetRunID(), signal, nil); err != nil {
 			return fmt.Errorf("signal: %w", err)
 		}
+	}
+	return run.Get(ctx, nil)
+}
+
+// once carries one single saga to its end.
+func (b *bareSagas) once(ctx context.Context, c client.Client) error {
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "bench/" + uuid.NewString(), TaskQueue: bareQueue}, "bench.single")
+	if err != nil {
+		return err
 	}
 	return run.Get(ctx, nil)
 }

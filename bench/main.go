@@ -29,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	quick := flag.Bool("quick", false, "shorter rounds")
-	only := flag.String("only", "", "one part: starts, sagas, paths, rows, transfer-rows, transfers or sms")
+	only := flag.String("only", "", "one part: starts, sagas, paths, rows, transfer-rows, transfers, sms, topups or purchases")
 	flag.Parse()
 	if err := run(ctx, *quick, *only, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -44,6 +44,7 @@ type bench struct {
 	temporal client.Client
 	api      *merchant
 	shop     *shop
+	branch   *branch
 	bare     *bareSagas
 	rounds   int
 	creates  int           // per round
@@ -85,7 +86,7 @@ func start(ctx context.Context, quick bool) (*bench, func(), error) {
 	if devstack == "" {
 		devstack = filepath.Join(filepath.Dir(bin), "devstack")
 	}
-	env := []string{"PAYSAGA_ENV=dev", "PAYSAGA_RATE_PER_SECOND=1000000", "PAYSAGA_RATE_BURST=1000000", "PAYSAGA_LOG_LEVEL=WARN"}
+	env := []string{"PAYSAGA_ENV=dev", "PAYSAGA_RATE_PER_SECOND=1000000", "PAYSAGA_RATE_BURST=1000000", "PAYSAGA_BANK_CALLS_PER_SECOND=1000000", "PAYSAGA_LOG_LEVEL=WARN"}
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
 		if err := os.Setenv(name, value); err != nil {

@@ -22,12 +22,15 @@ type results struct {
 	cpuPerSaga, cpuPerBare           map[string]time.Duration
 	events, tasks                    float64
 	transfers                        transferResults
+	topUps                           topUpResults
+	purchases                        purchaseResults
 	idle                             map[string]int64
 }
 
 const (
 	latencyRate = 100 // requests/s of the open-loop runs
 	smsRate     = 50  // the same for POST /api/sms
+	retryRate   = 50  // and for PUT /api/v2/purchase/retry/{id}
 	storedSmall = 1_000
 	storedLarge = 100_000
 	sagasAtOnce = 64
@@ -53,6 +56,12 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	if b.shop, err = openShop(ctx, w.db, b.instance.APIURL); err != nil {
 		return r, err
 	}
+	if b.branch, err = openBranch(b.instance.APIURL); err != nil {
+		return r, err
+	}
+	if err := credit(ctx, w); err != nil {
+		return r, err
+	}
 	r.idle = b.memory(stack.API, stack.Worker)
 	if err := b.warmUp(ctx, w); err != nil {
 		return r, fmt.Errorf("warm up: %w", err)
@@ -63,6 +72,7 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	}{
 		{"starts", b.compareStarts}, {"sagas", b.compareSagas}, {"paths", b.rowPaths}, {"rows", b.storedRows},
 		{"transfer-rows", b.storedTransfers}, {"transfers", b.compareTransfers}, {"sms", b.smsPath},
+		{"topups", b.compareTopUps}, {"purchases", b.comparePurchases},
 	}
 	for _, part := range parts {
 		if only != "" && only != part.name {
@@ -80,6 +90,12 @@ func (b *bench) warmUp(ctx context.Context, w *watcher) error {
 		return err
 	}
 	if _, err := b.transferRound(ctx, w, b.sagas/2); err != nil {
+		return err
+	}
+	if _, err := b.topUpRound(ctx, b.sagas/2); err != nil {
+		return err
+	}
+	if _, err := b.purchaseRound(ctx, w, b.sagas/2); err != nil {
 		return err
 	}
 	_, err := throughput(ctx, b.sagas/2, sagasAtOnce, func(ctx context.Context) error { return b.bare.run(ctx, b.temporal, "bench.bare") })

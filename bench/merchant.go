@@ -14,6 +14,12 @@ import (
 	"time"
 )
 
+// The fixtures' merchant.
+const (
+	merchantID  = "faSDF42w3Fs"
+	merchantKey = "test"
+)
+
 // merchant drives payments over HTTP, with the payer's part walked as a browser would.
 type merchant struct {
 	url  string
@@ -39,7 +45,7 @@ func (m *merchant) do(ctx context.Context, method, address string, form url.Valu
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "test")
+	req.Header.Set("Authorization", merchantKey)
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -60,7 +66,7 @@ func send(client *http.Client, req *http.Request) ([]byte, error) {
 }
 
 func (m *merchant) create(ctx context.Context) (string, error) {
-	body, err := m.do(ctx, http.MethodPost, m.url+"/api/v1/payments", url.Values{"merchant": {"faSDF42w3Fs"}, "amount": {"1200000"}})
+	body, err := m.do(ctx, http.MethodPost, m.url+"/api/v1/payments", url.Values{"merchant": {merchantID}, "amount": {"1200000"}})
 	if err != nil {
 		return "", err
 	}

@@ -67,10 +67,20 @@ func report(out io.Writer, r results) {
 	t.ratio("complete transfers/s (create → SMS → check) over a bare saga with the same three wake-ups",
 		r.transfers.ratio, r.transfers.ours, r.transfers.bare, "")
 	t.shape("events / workflow tasks of a verified transfer", r.transfers.events, r.transfers.tasks, "≤ 22 / 4")
+	t.ratio("complete top-ups/s (order → delivered → answered) over a bare saga with the same one wake-up",
+		r.topUps.ratio, r.topUps.ours, r.topUps.bare, "")
+	t.shape("events / workflow tasks of a delivered top-up", r.topUps.events, r.topUps.tasks, "≤ 8 / 1")
+	t.ratio("complete purchases/s (create → paid at the bank → completed) over a bare saga with three wake-ups",
+		r.purchases.ratio, r.purchases.ours, r.purchases.bare, "")
+	t.shape("events / workflow tasks of a completed purchase's saga", r.purchases.events, r.purchases.tasks, "≤ 20 / 3")
+	t.shape("… and of the payment that is its money", r.purchases.paymentEvents, r.purchases.paymentTasks, "≤ 20 / 3")
 	for _, path := range []string{"create", "read", "collect"} {
 		t.latency(fmt.Sprintf("%s through HTTP at %d/s, p50 / p99", path, latencyRate), r.paths[path], "≤ 3 ms / 10 ms")
 	}
 	t.latency(fmt.Sprintf("`POST /api/sms` at %d/s, each paying a transfer, p50 / p99", smsRate), r.transfers.sms, "")
+	t.latency(fmt.Sprintf("`POST /api/top-up` again at %d/s, the kept answer, p50 / p99", latencyRate), r.topUps.replay, "p99 ≤ 10 ms")
+	t.latency(fmt.Sprintf("`PUT` retry of an unknown purchase at %d/s, p50 / p99", retryRate), r.purchases.retryUnknown, "p99 ≤ 10 ms")
+	t.latency(fmt.Sprintf("`PUT` retry of a completed purchase at %d/s, p50 / p99", retryRate), r.purchases.retryCompleted, "p99 ≤ 10 ms")
 	t.latency("bare `StartWorkflow`, one at a time, p50 / p99", r.single, "")
 	t.growth("%s p99 with %d stored payments over %d", r.storedPayments, []string{"create", "read"}, "≤ 1.05")
 	for _, path := range []string{"create", "check"} {
@@ -79,14 +89,20 @@ func report(out io.Writer, r results) {
 		}
 	}
 	bareCost := r.cpuPerBare
-	if len(bareCost) == 0 {
-		bareCost = r.transfers.cpuPerBare
+	for _, cost := range []map[string]time.Duration{r.transfers.cpuPerBare, r.purchases.cpuPerBare} {
+		if len(bareCost) == 0 {
+			bareCost = cost
+		}
 	}
 	t.cost("CPU of one payment, by process", r.cpuPerSaga)
 	t.cost("CPU of one transfer, by process", r.transfers.cpuPerSaga)
+	t.cost("CPU of one purchase, by process", r.purchases.cpuPerSaga)
 	t.cost("CPU of one bare saga, by process (its worker left out)", bareCost)
+	t.cost("CPU of one top-up, by process", r.topUps.cpuPerSaga)
+	t.cost("CPU of one bare saga with one wake-up, by process (its worker left out)", r.topUps.cpuPerBare)
 	t.row("memory of api + worker, idle", fmt.Sprintf("%d MB (api %d, worker %d)", (r.idle[stack.API]+r.idle[stack.Worker])>>20, r.idle[stack.API]>>20, r.idle[stack.Worker]>>20), "≤ 120 MB")
-	if text, err := json.Marshal(map[string]any{"create_ratio": r.createRatio, "bare_ratio": r.bareRatio, "naive_ratio": r.naiveRatio, "transfer_ratio": r.transfers.ratio}); err == nil {
+	if text, err := json.Marshal(map[string]any{"create_ratio": r.createRatio, "bare_ratio": r.bareRatio, "naive_ratio": r.naiveRatio, "transfer_ratio": r.transfers.ratio,
+		"topup_ratio": r.topUps.ratio, "purchase_ratio": r.purchases.ratio}); err == nil {
 		progress("rounds %s", text)
 	}
 }

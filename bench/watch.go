@@ -17,8 +17,8 @@ import (
 // watcher tells drivers when what they wait for has happened, by one small query for all of them: polling by
 // each driver would measure the polling. In life it is the payer's browser that comes back.
 type watcher struct {
-	db         *bun.DB
-	paid, told *watch
+	db                    *bun.DB
+	paid, told, completed *watch
 }
 
 // watch is one thing to wait for. Its query answers those of the keys to which it has happened.
@@ -37,8 +37,10 @@ func newWatcher(ctx context.Context, url string) (*watcher, error) {
 		db:   db,
 		paid: &watch{query: `SELECT token FROM payments WHERE token = ANY(?) AND state = 'paid'`},
 		told: &watch{query: `SELECT k FROM unnest(?::text[]) k WHERE NOT EXISTS (SELECT FROM outbox WHERE saga = 'transfer' AND ref = k)`},
+		completed: &watch{query: `SELECT u.id::text FROM temporary_payment u
+			WHERE u.id = ANY(?::bigint[]) AND u.state = 'completed' AND NOT EXISTS (SELECT FROM outbox WHERE saga = 'purchase' AND ref = u.id::text)`},
 	}
-	for _, each := range []*watch{w.paid, w.told} {
+	for _, each := range []*watch{w.paid, w.told, w.completed} {
 		each.waiting = map[string]chan struct{}{}
 		go each.run(ctx, db)
 	}

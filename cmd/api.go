@@ -171,9 +171,10 @@ func (s *sagas) DepositLink(id int64) string {
 	return sagaclient.Link(s.ui, s.namespace, workflows.DepositID(id))
 }
 
-// AwaitTopUp implements api.Sagas. A top-up that was just ordered may still be on its way to Temporal.
+// AwaitTopUp implements api.Sagas. A top-up that was just ordered may still be on its way to Temporal; where
+// many are, asking for each of them often would hold up their delivery.
 func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
-	for {
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		err := s.client.GetWorkflow(ctx, workflows.TopUpID(id), "").Get(ctx, nil)
 		var missing *serviceerror.NotFound
 		if !errors.As(err, &missing) {
@@ -182,7 +183,7 @@ func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("await top-up: %w", err)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -26,7 +26,7 @@ func auditCommand() *cobra.Command {
 			defer done()
 			about := audit.Config{Store: s, Grace: grace, Namespace: cfg.TemporalNamespace}
 			if cfg.Dev() {
-				about.SandboxURL = cfg.SandboxURL
+				about.SandboxURL, about.Resellers = cfg.SandboxURL, []string{"sandbox"}
 				for name := range banks(cfg) {
 					about.Gateways = append(about.Gateways, name)
 				}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,9 @@ func topUpResolve() *cobra.Command {
 			if r.As != state.TopUpDelivered && r.As != state.TopUpReversed {
 				return fmt.Errorf("--as is %q; it is delivered or reversed", as)
 			}
+			if err := named(r.By, r.Why); err != nil {
+				return err
+			}
 			return s.ResolveTopUp(c.Context(), r)
 		}),
 	}
@@ -100,6 +104,14 @@ func topUpResolve() *cobra.Command {
 		_ = c.MarkFlagRequired(name)
 	}
 	return c
+}
+
+// named refuses a person's word without the person or the reason.
+func named(by, reason string) error {
+	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" {
+		return errors.New("--by and --reason must not be empty")
+	}
+	return nil
 }
 
 func topUpNumber(text string) (int64, error) {
@@ -143,6 +155,9 @@ func balanceCredit() *cobra.Command {
 		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
 			if amount <= 0 || money.Rial(amount) > money.Max {
 				return errors.New("--amount is a whole number of rial above zero")
+			}
+			if err := named(by, reason); err != nil {
+				return err
 			}
 			return s.CreditBalance(c.Context(), args[0], money.Rial(amount), by, reason)
 		}),

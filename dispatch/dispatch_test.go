@@ -127,6 +127,9 @@ func TestSignalsToSagasThatDoNotRun(t *testing.T) {
 		"a deposit that never was":    {saga: "deposit", message: "resolved", stays: "never seen deposit/5"},
 		"a top-up resolved and over":  {saga: "topup", message: "resolved", status: completed},
 		"a top-up that never was":     {saga: "topup", message: "resolved", stays: "never seen topup/5"},
+		"inquire after its end":       {saga: "payment", message: "inquire", status: completed},
+		"completed after its end":     {saga: "purchase", message: "completed", status: completed},
+		"a purchase that never was":   {saga: "purchase", message: "ended", stays: "never seen purchase/5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -164,6 +167,8 @@ func TestRowsThatCannotBeDelivered(t *testing.T) {
 		"no deposit's":            {"deposit", "start", `{}`, "deposit/0"},
 		"a top-up's wrong type":   {"topup", "start", `{"topup_id": "x"}`, "outbox payload"},
 		"another top-up's":        {"topup", "start", `{"topup_id": 6}`, "topup/6"},
+		"a purchase's wrong type": {"purchase", "start", `{"purchase_id": "x"}`, "outbox payload"},
+		"another purchase's":      {"purchase", "start", `{"purchase_id": 6}`, "purchase/6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -48,7 +48,7 @@ func (f *temporal) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOp
 		return nil, f.down
 	}
 	kind, _, _ := strings.Cut(o.ID, "/")
-	if workflow != map[string]string{"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1", "topup": "topup.v1"}[kind] {
+	if workflow != map[string]string{"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1", "topup": "topup.v1", "purchase": "purchase.v1"}[kind] {
 		return nil, fmt.Errorf("no workflow %v for %s", workflow, o.ID)
 	}
 	if _, known := f.sagas[o.ID]; known {

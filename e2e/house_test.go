@@ -31,6 +31,8 @@ const (
 	sessionLife = 10 * time.Second
 	// codecKeys differ from the development ones, so that a process in production mode may join.
 	codecKeys = "e2e:ZW5kLXRvLWVuZC10ZXN0cy1jb2RlYy1rZXktMDAwMDE="
+	// topUpWait is how long a top-up's caller waits before it is told to follow up.
+	topUpWait = 2 * time.Second
 	// soon is the patience with what needs no waiting: ample, for two busy cores.
 	soon = 30 * time.Second
 )
@@ -57,6 +59,7 @@ func (h *house) start(ctx context.Context) error {
 		Home: h.home, Paysaga: paysagaBin, Devstack: devstackBin, Addrs: addrs,
 		Env: []string{
 			"PAYSAGA_ENV=dev", "PAYSAGA_SANDBOX_SESSION_LIFE=" + sessionLife.String(), "PAYSAGA_CODEC_KEYS=" + codecKeys,
+			"PAYSAGA_TOPUP_WAIT=" + topUpWait.String(),
 		},
 		Fast: true, Restart: true, Out: &h.progress,
 	})
@@ -110,6 +113,7 @@ func (h *house) audit() error {
 			UNION ALL SELECT 'payment ' || token || ' ' || state FROM payments
 			WHERE needs_attention IS NULL AND collect_by < now() AND state IN ('pending', 'paid', 'refunding')
 			UNION ALL SELECT 'transfer ' || id || ' ' || state FROM transfers WHERE state = 'pending' AND expires_at < now()
+			UNION ALL SELECT 'top-up ' || id || ' ' || state FROM topups WHERE ended_at IS NULL AND needs_attention IS NULL
 			UNION ALL SELECT 'attempt ' || a.id || ' ' || a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
 			WHERE p.needs_attention IS NULL AND p.state <> 'paid' AND (a.state IN ('paid', 'refunding')
 			   OR (a.state = 'open' AND (p.collect_by < now() OR p.state <> 'pending')))`).Scan(ctx, &left)

@@ -18,6 +18,7 @@ CREATE TABLE sms (
     source      text        NOT NULL, -- 'device/<id>' or 'key/<id>'
     message_id  text        NOT NULL DEFAULT '', -- the forwarder's, when it has one
     content     bytea       NOT NULL CHECK (length(content) = 32), -- what makes two messages the same
+    facts       bytea       NOT NULL CHECK (length(facts) = 32),   -- the same, whoever sent them
     sender      text        NOT NULL,
     key_id      text        NOT NULL,
     sealed      bytea       NOT NULL, -- the raw text, encrypted: some banks print whole card numbers
@@ -29,6 +30,8 @@ CREATE TABLE sms (
     repeats     integer     NOT NULL DEFAULT 0,
     CONSTRAINT sms_content UNIQUE (merchant_id, content)
 );
+CREATE INDEX sms_facts ON sms (merchant_id, facts);
+CREATE INDEX sms_unread ON sms (merchant_id, id) WHERE kind = 'other' AND reason IN ('unknown_layout', 'unknown_direction', 'sign_conflict', 'no_amount');
 CREATE UNIQUE INDEX sms_message_id ON sms (merchant_id, source, message_id) WHERE message_id <> '';
 
 CREATE TABLE deposits (

@@ -91,6 +91,11 @@ func (w *world) rules(ctx context.Context, bank map[string]any) error {
 	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{"bank": bank}})
 }
 
+// operatorRules make the operator fail; none ends that.
+func (w *world) operatorRules(ctx context.Context, operator map[string]any) error {
+	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{"operator": operator}})
+}
+
 // paysaga runs a command as a person would.
 func (w *world) paysaga(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, binary("PAYSAGA_BIN", "paysaga"), args...)
@@ -146,6 +151,7 @@ func await(ctx context.Context, what string, yes func() (bool, error)) error {
 
 type request struct {
 	method, url, key string
+	once             string // Idempotency-Key
 	form             url.Values
 	json             any
 	out              any
@@ -171,6 +177,9 @@ func (w *world) send(ctx context.Context, r request) error {
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Authorization", r.key)
 	req.Header.Set("token", r.key) // the card-to-card dialect's
+	if r.once != "" {
+		req.Header.Set("Idempotency-Key", r.once)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err // names the method and the URL itself

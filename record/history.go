@@ -74,12 +74,8 @@ func (w *world) play(ctx context.Context, s story) (*historypb.History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	err = await(ctx, "the saga of "+s.name, func() (bool, error) {
-		is, err := w.saga(ctx, id)
-		return is.GetWorkflowExecutionInfo().GetStatus() > enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
-	})
-	if err != nil {
-		return nil, err
+	if err := w.over(ctx, id); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	var result struct {
 		State string `json:"state"`
@@ -95,6 +91,14 @@ func (w *world) play(ctx context.Context, s story) (*historypb.History, error) {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return h, nil
+}
+
+// over waits until a saga has ended.
+func (w *world) over(ctx context.Context, id string) error {
+	return await(ctx, "the end of "+id, func() (bool, error) {
+		is, err := w.saga(ctx, id)
+		return is.GetWorkflowExecutionInfo().GetStatus() > enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
+	})
 }
 
 // history reads a saga's history and makes it fit for a repository: decrypted, so that people can read

@@ -62,10 +62,10 @@ func record(ctx context.Context, folder string, stories []story, out io.Writer) 
 	s, err := stack.Start(ctx, stack.Config{
 		Home: home, Paysaga: binary("PAYSAGA_BIN", "paysaga"), Devstack: binary("PAYSAGA_DEVSTACK", "devstack"),
 		Addrs: stack.FreeAddrs(), Fast: true, Out: out,
-		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s"},
+		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s", "PAYSAGA_TOPUP_WAIT=500ms"},
 	})
 	if err != nil {
-		return fmt.Errorf("start the system (logs in %s): %w", filepath.Join(home, "logs"), err)
+		return fmt.Errorf("start the system (logs in %s): %w", filepath.Join(home, "log"), err)
 	}
 	defer func() {
 		stopped := s.Stop(context.WithoutCancel(ctx))
@@ -79,7 +79,7 @@ func record(ctx context.Context, folder string, stories []story, out io.Writer) 
 	}
 	defer w.temporal.Close()
 	if err := w.playAll(ctx, stories, folder, out); err != nil {
-		return fmt.Errorf("%w (logs in %s)", err, filepath.Join(home, "logs"))
+		return fmt.Errorf("%w (logs in %s)", err, filepath.Join(home, "log"))
 	}
 	return writeReadme(folder)
 }

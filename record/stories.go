@@ -9,7 +9,7 @@ import (
 // story is one way in which a saga can go.
 type story struct {
 	name  string // of the file: the saga and how it goes
-	alone bool   // it changes the bank's rules, which are for everybody
+	alone bool   // it changes the rules of the bank or the operator, which are for everybody
 	end   string // the state in the saga's result
 	play  func(ctx context.Context, w *world) (sagaID string, err error)
 }
@@ -26,6 +26,10 @@ func stories(begin string) []story {
 	for _, d := range deposits {
 		all = append(all, d.story())
 	}
+	for _, t := range topUps {
+		all = append(all, t.story())
+	}
+	all = append(all, catalogueRefreshed)
 	for _, p := range purchases {
 		all = append(all, p.stories()...)
 	}

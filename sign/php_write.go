@@ -3,7 +3,6 @@ package sign
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -134,7 +133,7 @@ func appendNumber(dst []byte, lexeme string) ([]byte, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(lexeme, 64)
-	if err != nil || math.IsInf(f, 0) {
+	if err != nil {
 		return nil, fmt.Errorf("%w: a number is too large", ErrMalformed)
 	}
 	return appendFloat(dst, f), nil

@@ -75,10 +75,7 @@ func VerifyWebhook(body []byte, keys ...string) error {
 	if err != nil {
 		return err
 	}
-	fields, sign, err := takeSign(fields)
-	if err != nil {
-		return err
-	}
+	fields, sign := takeSign(fields)
 	signed, err := appendObject(nil, fields)
 	if err != nil {
 		return err
@@ -86,20 +83,16 @@ func VerifyWebhook(body []byte, keys ...string) error {
 	return Verify(signed, sign, keys...)
 }
 
-// takeSign splits the top-level member "sign" from the others. Names are unique here.
-func takeSign(fields Object) (Object, string, error) {
-	for i, field := range fields {
-		if field.Name != signName {
+// takeSign splits the top-level member "sign" from the others: empty when there is none, or none that is text.
+func takeSign(fields Object) (rest Object, sign string) {
+	for _, field := range fields {
+		if field.Name == signName {
+			sign, _ = field.Value.(string)
 			continue
 		}
-		sign, ok := field.Value.(string)
-		if !ok || sign == "" {
-			return nil, "", ErrNoSign
-		}
-		rest := append(Object{}, fields[:i]...)
-		return append(rest, fields[i+1:]...), sign, nil
+		rest = append(rest, field)
 	}
-	return nil, "", ErrNoSign
+	return rest, sign
 }
 
 // checkValue refuses what some receiver would read as something else.

@@ -252,8 +252,36 @@ func (s *Store) DepositsInBooks(ctx context.Context) (deposits []DepositInBooks,
 	if err := s.all(ctx, &deposits, `SELECT amount, balance FROM deposits WHERE balance IS NOT NULL`); err != nil {
 		return nil, 0, fmt.Errorf("deposits in books: %w", err)
 	}
-	err = s.one(ctx, "unread SMS", &unread, `SELECT count(*) FROM sms WHERE kind = 'other' AND reason = ANY(?)`, unreadReasons)
+	err = s.one(ctx, "unread SMS", &unread, `SELECT count(*) FROM sms s WHERE `+isUnread)
 	return deposits, unread, err
+}
+
+// TopUpInBooks is a top-up as its reseller's book is compared with it.
+type TopUpInBooks struct {
+	ID        int64       `bun:"id"`
+	Mobile    string      `bun:"mobile"`
+	Amount    money.Rial  `bun:"amount"`
+	State     state.TopUp `bun:"state"`
+	Submitted bool        `bun:"submitted"`
+	ByHand    bool        `bun:"by_hand"` // a person decided it
+}
+
+// Key is what the reseller knows it by.
+func (t TopUpInBooks) Key() string { return fmt.Sprintf("topup-%d", t.ID) }
+
+// Masked is its mobile number as it may stand in a book: 0902*****67.
+func (t TopUpInBooks) Masked() string { return "0" + t.Mobile[2:5] + "*****" + t.Mobile[10:] }
+
+// TopUpsInBooks reads every top-up at the given resellers.
+func (s *Store) TopUpsInBooks(ctx context.Context, resellers []string) ([]TopUpInBooks, error) {
+	var list []TopUpInBooks
+	err := s.all(ctx, &list, `
+		SELECT id, mobile, amount, state, submitted_at IS NOT NULL AS submitted, code = 'by_hand' AS by_hand
+		FROM topups WHERE provider = ANY(?) ORDER BY id`, resellers)
+	if err != nil {
+		return nil, fmt.Errorf("top-ups in books: %w", err)
+	}
+	return list, nil
 }
 
 // EndedPayments maps the tokens of ended payments to their states.

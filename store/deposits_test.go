@@ -34,6 +34,10 @@ func (s *shop) sms(amount money.Rial, balance int64, change ...func(*store.SMS))
 			m.Content = sha256.Sum256(fmt.Append(nil, m.Bank, m.Deposit.Account, m.Deposit.Amount, m.Deposit.From.Unix(), balance))
 		}
 	}
+	m.Facts = sha256.Sum256(append(m.Content[:], 'f'))
+	if m.Reason != "" && m.Deposit != nil { // whoever sends it, the facts are the same
+		m.Content = sha256.Sum256(append(m.Content[:], m.Reason...))
+	}
 	return m
 }
 
@@ -272,6 +276,23 @@ func TestRepeatedSMS(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, news)
+	s.requireTrue()
+}
+
+// A copy that is not trusted adds nothing to the bank's own message; one that comes first does not stand in its way.
+func TestUntrustedCopies(t *testing.T) {
+	spoof := func(m *store.SMS) { m.Deposit.Settles, m.Reason = false, "unknown_sender" }
+	s := newShop(t)
+	a := s.transfer(10_000)
+	real := s.record(s.sms(a.Amount, 7))
+	require.Equal(t, store.Intake{Repeated: true, DepositID: real.DepositID, PayID: a.ID}, s.record(s.sms(a.Amount, 7, spoof)))
+	require.Equal(t, 1, value[int](s.world, `SELECT count(*) FROM deposits`))
+
+	b := s.transfer(10_000)
+	first := s.record(s.sms(b.Amount, 8, spoof))
+	require.Zero(t, first.PayID)
+	require.Equal(t, b.ID, s.record(s.sms(b.Amount, 8)).PayID)
+	require.True(t, s.record(s.sms(b.Amount, 8, spoof)).Repeated)
 	s.requireTrue()
 }
 

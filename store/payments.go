@@ -78,9 +78,9 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 	}
 	err := db.one(ctx, "create payment", &token, `
 		WITH p AS (
-			INSERT INTO payments (token, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?))
-			RETURNING id, token, amount, created_at, collect_by
+			INSERT INTO payments (token, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by, for_purchase)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?), ?)
+			RETURNING id, token, amount, created_at, collect_by, for_purchase
 		), e AS (
 			INSERT INTO payment_events (payment_id, kind) SELECT id, 'created' FROM p
 		), o AS (
@@ -88,11 +88,11 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 			SELECT 'payment', token, 'start', jsonb_build_object(
 				'payment_id', id, 'token', token, 'merchant', ?::text, 'amount', amount,
 				'created_at', created_at, 'collect_by', collect_by)
-			FROM p WHERE NOT ?
+			FROM p WHERE NOT for_purchase
 		)
 		SELECT token FROM p`,
 		token, in.Merchant.ID, in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod,
-		firstMethod(in), float64(in.Merchant.CollectWindow), in.Merchant.PublicID, in.purchase)
+		firstMethod(in), float64(in.Merchant.CollectWindow), in.purchase, in.Merchant.PublicID)
 	return token, err
 }
 
@@ -146,7 +146,7 @@ type PaymentList struct {
 // Payments lists payments by creation time, ties by token.
 func (s *Store) Payments(ctx context.Context, in PaymentList) ([]Payment, error) {
 	page := []Payment{}
-	q := s.db.NewSelect().Model(&page).Where("p.merchant_id = ?", in.MerchantID).Limit(int64(in.Size))
+	q := s.db.NewSelect().Model(&page).Where("p.merchant_id = ? AND NOT p.for_purchase", in.MerchantID).Limit(int64(in.Size))
 	switch {
 	case !in.After.IsZero():
 		q = q.Where("p.created_at > ?", in.After).OrderExpr("p.created_at, p.token")

@@ -26,7 +26,7 @@ func TestColumnsAreMapped(t *testing.T) {
 		row    any
 		inside []string // columns that only statements use
 	}{
-		"payments":       {store.Payment{}, []string{"attempts"}},
+		"payments":       {store.Payment{}, []string{"attempts", "for_purchase"}},
 		"merchants":      {store.Merchant{}, nil},
 		"payment_events": {store.Event{}, []string{"payment_id"}},
 	} {
@@ -255,7 +255,7 @@ func TestCardPlans(t *testing.T) {
 	uses("FOR NO KEY UPDATE OF t", "transfers_amount")                                        // whose a deposit is
 	uses("WHERE t.link_token", "transfers_link_token_key")                                    // the payer's page
 	uses("SELECT state, expires_at, now() AS now FROM transfers", "transfers_link_token_key") // its polling
-	uses("SET repeats = repeats + 1", "sms_content", "sms_message_id")
+	uses("SET repeats = repeats + 1", "sms_content", "sms_message_id", "sms_facts")
 	uses("WHERE d.id = ANY", "transfers_amount", "deposits_pkey") // suggestions
 	uses("FROM devices d JOIN", "devices_pkey")
 	uses("FROM devices WHERE merchant_id", "devices_merchant")
@@ -313,8 +313,8 @@ func (s *shop) fillCards(n int) {
 		INSERT INTO transfer_events (transfer_id, kind) SELECT id, 'created' FROM transfers;
 		INSERT INTO merchants (public_id, display_name, gateways, collect_window) SELECT 'fill' || i, '', '{zibal}', '1 minute' FROM generate_series(1, 200) i;
 		INSERT INTO devices (id, merchant_id, key_id, sealed) SELECT 'filled' || id, id, 'k', '' FROM merchants;
-		INSERT INTO sms (merchant_id, source, message_id, content, sender, key_id, sealed, bank, kind, received_at)
-		SELECT CASE i % 5 WHEN 0 THEN ? ELSE (SELECT max(id) FROM merchants) - i % 100 END, 'key/1', 'fill' || i, sha256(i::text::bytea), 'x', 'k', '', 'saman', 'deposit', now() FROM generate_series(1, ?) i;
+		INSERT INTO sms (merchant_id, source, message_id, content, facts, sender, key_id, sealed, bank, kind, received_at)
+		SELECT CASE i % 5 WHEN 0 THEN ? ELSE (SELECT max(id) FROM merchants) - i % 100 END, 'key/1', 'fill' || i, sha256(i::text::bytea), sha256(i::text::bytea), 'x', 'k', '', 'saman', 'deposit', now() FROM generate_series(1, ?) i;
 		INSERT INTO deposits (merchant_id, sms_id, bank, account, amount, at, state, transfer_id, resolve_by, resolved_at, resolved_by, resolved_why)
 		SELECT merchant_id, id, 'saman', 'x', 100, now(), CASE id % 50 WHEN 0 THEN 'suspense' ELSE 'ignored' END, NULL, now() + interval '1 day',
 		       CASE id % 50 WHEN 0 THEN NULL ELSE now() END, 'x', 'y' FROM sms;

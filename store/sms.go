@@ -19,6 +19,7 @@ type SMS struct {
 	Source     string   // 'device/<id>' or 'key/<id>'
 	MessageID  string   // the forwarder's; may be empty
 	Content    [32]byte // what makes two messages the same
+	Facts      [32]byte // the same, whoever sent them
 	Sender     string
 	Text       vault.Text // encrypted
 	Bank       string
@@ -68,14 +69,17 @@ func (s *Store) RecordSMS(ctx context.Context, m SMS) (Intake, error) {
 	return out, err
 }
 
-// storeSMS answers ErrNotFound when the message is here already, by its id or by what it says.
+// storeSMS answers ErrNotFound when the message is here already, by its id or by what it says. A copy that is
+// not trusted adds nothing to a message that is.
 func storeSMS(ctx context.Context, tx conn, m SMS) (int64, error) {
 	var id int64
 	err := tx.one(ctx, "store SMS", &id, `
-		INSERT INTO sms (merchant_id, source, message_id, content, sender, key_id, sealed, bank, kind, reason, received_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, least(?, now()))
+		INSERT INTO sms (merchant_id, source, message_id, content, facts, sender, key_id, sealed, bank, kind, reason, received_at)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::text, least(?::timestamptz, now())
+		WHERE ?::text = '' OR NOT EXISTS (SELECT FROM sms WHERE merchant_id = ? AND facts = ? AND reason = '')
 		ON CONFLICT DO NOTHING RETURNING id`,
-		m.Merchant.ID, m.Source, m.MessageID, m.Content[:], m.Sender, m.Text.KeyID, m.Text.Sealed, m.Bank, m.Kind, m.Reason, m.ReceivedAt)
+		m.Merchant.ID, m.Source, m.MessageID, m.Content[:], m.Facts[:], m.Sender, m.Text.KeyID, m.Text.Sealed, m.Bank, m.Kind, m.Reason, m.ReceivedAt,
+		m.Reason, m.Merchant.ID, m.Facts[:])
 	return id, err
 }
 
@@ -87,11 +91,11 @@ func repeatedSMS(ctx context.Context, tx conn, m SMS) (Intake, error) {
 	err := tx.one(ctx, "repeated SMS", &row, `
 		WITH m AS (
 			UPDATE sms SET repeats = repeats + 1
-			WHERE merchant_id = ? AND (content = ? OR (message_id <> '' AND source = ? AND message_id = ?)) RETURNING id
+			WHERE merchant_id = ? AND (content = ? OR (message_id <> '' AND source = ? AND message_id = ?) OR (facts = ? AND reason = '')) RETURNING id
 		)
 		SELECT coalesce(d.id, 0) AS deposit_id, coalesce(d.transfer_id, 0) AS pay_id
 		FROM m LEFT JOIN deposits d ON d.sms_id = m.id ORDER BY d.id LIMIT 1`,
-		m.Merchant.ID, m.Content[:], m.Source, m.MessageID)
+		m.Merchant.ID, m.Content[:], m.Source, m.MessageID, m.Facts[:])
 	return Intake{Repeated: true, DepositID: row.DepositID, PayID: row.PayID}, err
 }
 
@@ -178,18 +182,20 @@ type UnreadSMS struct {
 	ReceivedAt time.Time  `bun:"received_at"`
 }
 
-// unreadReasons are the reasons for which a message without a deposit still wants a person's eyes.
-var unreadReasons = []string{"unknown_layout", "unknown_direction", "sign_conflict", "no_amount"}
+// isUnread holds for a message s that says nothing of a deposit and still wants a person's eyes.
+const isUnread = `s.kind = 'other' AND s.reason IN ('unknown_layout', 'unknown_direction', 'sign_conflict', 'no_amount')`
 
-// UnreadSMS lists messages that nobody could read, newest first.
+// UnreadSMS lists messages that nobody could read, newest first; of every merchant for 0.
 func (s *Store) UnreadSMS(ctx context.Context, merchantID int64, limit int) ([]UnreadSMS, error) {
 	list := []UnreadSMS{}
-	err := s.all(ctx, &list, `
-		SELECT s.id, s.merchant_id, m.public_id AS merchant, s.sender, s.bank, s.reason, s.key_id, s.sealed, s.received_at
-		FROM sms s JOIN merchants m ON m.id = s.merchant_id
-		WHERE s.kind = 'other' AND s.reason = ANY(?) AND (?::bigint = 0 OR s.merchant_id = ?) ORDER BY s.id DESC LIMIT ?`,
-		unreadReasons, merchantID, merchantID, limit)
-	if err != nil {
+	q := s.db.NewSelect().TableExpr("sms AS s").Join("JOIN merchants AS m ON m.id = s.merchant_id").
+		ColumnExpr("s.id, s.merchant_id, m.public_id AS merchant, s.sender, s.bank, s.reason, s.key_id, s.sealed, s.received_at").
+		Where(isUnread).
+		OrderExpr("s.id DESC").Limit(int64(limit))
+	if merchantID != 0 {
+		q = q.Where("s.merchant_id = ?", merchantID)
+	}
+	if err := q.Scan(ctx, &list); err != nil {
 		return nil, fmt.Errorf("unread SMS: %w", err)
 	}
 	return list, nil

@@ -63,6 +63,9 @@ func TestQueuesSignalsAndUpdates(t *testing.T) {
 	require.Equal(t, "mismatched", workflows.MismatchedSignal)
 	require.Equal(t, "verified", workflows.VerifiedSignal)
 	require.Equal(t, "inquire", workflows.InquireUpdate)
+	require.Equal(t, "inquire", workflows.InquireSignal)
+	require.Equal(t, "completed", workflows.CompletedSignal)
+	require.Equal(t, "ended", workflows.EndedSignal)
 }
 
 func TestSearchAttributes(t *testing.T) {
@@ -94,6 +97,7 @@ func TestWorkflowIDs(t *testing.T) {
 		{workflows.PaymentInput{Token: token, Merchant: "shop", Amount: 1_200_000}, "payment/" + token, "1,200,000 rial · shop · payment"},
 		{workflows.TransferInput{TransferID: 19, Merchant: "shop", Amount: 11_385}, "transfer/19", "11,385 rial · shop · transfer"},
 		{workflows.TopUpInput{TopUpID: 17, Merchant: "shop", Amount: 50_000, Provider: "sandbox"}, "topup/17", "50,000 rial · shop · top-up"},
+		{workflows.PurchaseInput{PurchaseID: 74, Branch: 31, Merchant: "shop", Amount: 1_450_000}, "purchase/74", "1,450,000 rial · shop · purchase of branch 31"},
 		{workflows.DepositInput{DepositID: 7, Merchant: "shop", Amount: 11_385, Reason: "late"}, "deposit/7", "11,385 rial · shop · deposit: late"},
 	} {
 		o := tt.in.Options()

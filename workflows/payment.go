@@ -152,6 +152,20 @@ func (p *paymentSaga) askAboutAll(ctx workflow.Context) error {
 	return nil
 }
 
+// askOrLook asks the bank, or learns from the row that the payment is over: a task in which all of it was
+// done is lost to the history when other news, or the worker's end, came in between.
+func (p *paymentSaga) askOrLook(ctx workflow.Context) error {
+	if err := p.askAboutAll(ctx); err != nil || !p.visitsOver() || p.state != state.PaymentPending {
+		return err
+	}
+	var found activities.Deadline // before which nothing is decided
+	if err := p.store(ctx, "look where it stands", payments.PaymentDeadline, p.in.PaymentID, &found); err != nil {
+		return err
+	}
+	p.learn(found.Payment)
+	return nil
+}
+
 // follow makes sure that every given attempt is watched to its end.
 func (p *paymentSaga) follow(ctx workflow.Context, open []activities.Visit) []*visit {
 	watched := make([]*visit, 0, len(open))
@@ -222,7 +236,7 @@ func (p *paymentSaga) listen(ctx workflow.Context) error {
 	onSignal(ctx, InquireSignal, func(ctx workflow.Context, in Fact) {
 		if p.fresh(in.EventID) && p.state == state.PaymentPending {
 			p.say(ctx, "somebody wants the bank asked")
-			if err := p.askAboutAll(ctx); err != nil {
+			if err := p.askOrLook(ctx); err != nil {
 				workflow.GetLogger(ctx).Error("not asked", "error", err)
 			}
 		}

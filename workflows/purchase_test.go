@@ -342,6 +342,17 @@ func TestPurchaseCrashAfterEveryStep(t *testing.T) {
 	}
 }
 
+// A task in which everything was done is lost: its worker died, or Temporal took none of it because other news
+// had come. Whoever does it again finds nothing to ask about, and reads how it ended.
+func TestPurchaseWhoseTaskWasLost(t *testing.T) {
+	w := newPurchaseWorld(t)
+	w.at(1*minute, w.paid)
+	w.liveThroughCrashes(second, 7) // looked, listed, asked, verified, booked, settled, noted
+	require.Equal(t, state.PurchaseCompleted, w.endedPurchase().State)
+	require.Equal(t, []string{"02:00 settled 1", "02:00 crash"}, w.told("settled", "crash"))
+	require.Equal(t, born.Add(2*minute+second), w.now(), "long before the payment's deadline")
+}
+
 // Cancelling a saga in the Temporal UI changes nothing: payers' money is at stake.
 func TestCancelPurchaseInTheUIChangesNothing(t *testing.T) {
 	for name, at := range map[string]time.Duration{"before": 30 * second, "while the payer is away": 90 * second, "at the deadline": window} {

@@ -53,6 +53,27 @@ var outcomes = map[string]string{
 	"deposit-refunded": "refunded",
 	"deposit-ignored":  "ignored",
 	"deposit-overdue":  "ignored",
+
+	"topup-delivered":                   "delivered",
+	"topup-refused":                     "reversed",
+	"topup-delivered-after-lost-answer": "delivered",
+	"topup-reversed-never-arrived":      "reversed",
+	"topup-in-progress":                 "delivered",
+	"topup-resolved":                    "delivered",
+
+	"purchase-completed":                   "completed",
+	"purchase-completed-payment":           "collected",
+	"purchase-completed-by-put":            "completed",
+	"purchase-completed-by-put-payment":    "collected",
+	"purchase-completed-by-itself":         "completed",
+	"purchase-completed-by-itself-payment": "collected",
+	"purchase-expired":                     "ended",
+	"purchase-expired-payment":             "expired",
+	"purchase-failed":                      "ended",
+	"purchase-refunded":                    "ended",
+	"purchase-refunded-payment":            "refunded",
+
+	"catalogue-refreshed": "", // its result tells what changed
 }
 
 // anyKeys are payload keys of 32 zeros; histories are kept in the clear, so every key will do.
@@ -172,10 +193,17 @@ func TestChangedWorkflowFailsReplay(t *testing.T) {
 		changesOf(workflows.PaymentName, workflows.Payment),
 		changesOf(workflows.TransferName, workflows.Transfer),
 		changesOf(workflows.DepositName, workflows.Deposit),
+		changesOf(workflows.TopUpName, workflows.TopUp),
+		changesOf(workflows.CatalogueName, workflows.Catalogue),
+		changesOf(workflows.PurchaseName, workflows.Purchase),
 		[]change{
 			changed(workflows.PaymentName, "another deadline", func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
 				in.CollectBy = in.CreatedAt // no timer at all
 				return workflows.Payment(ctx, in)
+			}),
+			changed(workflows.PurchaseName, "no looks of its own", func(ctx workflow.Context, in workflows.PurchaseInput) (workflows.PurchaseResult, error) {
+				in.CollectBy = in.CreatedAt
+				return workflows.Purchase(ctx, in)
 			}),
 			changed(workflows.TransferName, "another deadline", func(ctx workflow.Context, in workflows.TransferInput) (workflows.TransferResult, error) {
 				in.ExpiresAt = in.CreatedAt
@@ -244,6 +272,18 @@ func TestBudget(t *testing.T) {
 		case "deposit-assigned", "deposit-refunded", "deposit-ignored":
 			require.LessOrEqual(t, len(h.Events), 16, name)
 			require.LessOrEqual(t, tasks, 2, name)
+		case "topup-delivered", "topup-refused":
+			require.LessOrEqual(t, len(h.Events), 8, name)
+			require.LessOrEqual(t, tasks, 1, name)
+		case "topup-delivered-after-lost-answer":
+			require.LessOrEqual(t, len(h.Events), 15, name)
+			require.LessOrEqual(t, tasks, 2, name)
+		case "purchase-completed", "purchase-completed-payment":
+			require.LessOrEqual(t, len(h.Events), 20, name)
+			require.LessOrEqual(t, tasks, 3, name)
+		case "purchase-expired", "purchase-failed", "purchase-refunded", "purchase-completed-by-put", "purchase-completed-by-itself":
+			require.LessOrEqual(t, len(h.Events), 22, name)
+			require.LessOrEqual(t, tasks, 4, name)
 		case "deposit-overdue":
 			require.LessOrEqual(t, len(h.Events), 20, name)
 			require.LessOrEqual(t, tasks, 3, name)
@@ -274,5 +314,6 @@ func TestHistoriesAreClean(t *testing.T) {
 			require.NotContains(t, text, bad, name)
 		}
 		require.NotRegexp(t, `\b\d{16}\b`, text, "%s: a card number", name)
+		require.NotRegexp(t, `\b(98|0)9\d{9}\b`, text, "%s: a mobile number", name)
 	}
 }

@@ -1,9 +1,6 @@
 package contracts
 
-import (
-	"encoding/json"
-	"time"
-)
+import "encoding/json"
 
 // The purchase dialect. Amounts are rial.
 
@@ -46,18 +43,18 @@ type Purchase struct {
 	RetryCount  int             `json:"retry_count"`
 	Reference   *string         `json:"reference"`
 	Link        string          `json:"link"` // the payer's page
-	CreatedAt   time.Time       `json:"created_at"`
-	CompletedAt *time.Time      `json:"completed_at"`
+	CreatedAt   string          `json:"created_at"`
+	CompletedAt *string         `json:"completed_at"`
 	Timeline    []PurchaseEvent `json:"timeline,omitempty"`
 }
 
 // PurchaseEvent is one line of a purchase's log.
 type PurchaseEvent struct {
-	Action    string    `json:"action"`
-	Outcome   string    `json:"outcome"`
-	Actor     string    `json:"actor"`
-	RequestID string    `json:"request_id"`
-	At        time.Time `json:"at"`
+	Action    string `json:"action"`
+	Outcome   string `json:"outcome"`
+	Actor     string `json:"actor"`
+	RequestID string `json:"request_id"`
+	At        string `json:"at"`
 }
 
 // PurchaseList is a page of purchases, newest first.
