@@ -52,6 +52,7 @@ type Deps struct {
 	RateBurst      int
 	ListPerMinute  int
 	TopUpWait      time.Duration // how long a caller waits for the reseller's word; 0 = 20 s
+	TopUpPatience  time.Duration // how long it may stay unknown before a person is called; 0 = 15 min
 }
 
 const (

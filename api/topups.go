@@ -113,7 +113,7 @@ func idempotencyKey(c *fiber.Ctx) (string, error) {
 
 // readTopUp checks every field, so that all that is wrong can be mended at once.
 func (a *API) readTopUp(c *fiber.Ctx, merchant store.Merchant) (store.NewTopUp, *bool, error) {
-	in := store.NewTopUp{Merchant: merchant}
+	in := store.NewTopUp{Merchant: merchant, Patience: a.TopUpPatience}
 	f, err := readFields(c)
 	if err != nil {
 		return in, nil, err

@@ -54,12 +54,15 @@ type world struct {
 // sagas stands for Temporal.
 type sagas struct {
 	inquire func(ctx context.Context, token string) (state.Payment, error)
+	mu      sync.Mutex
 	asked   int
 	topUp   func(ctx context.Context, id int64) error
 }
 
 func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment, error) {
+	s.mu.Lock()
 	s.asked++
+	s.mu.Unlock()
 	if s.inquire == nil {
 		return "", errors.New("temporal is down at 10.1.2.3")
 	}
@@ -297,7 +300,7 @@ func (w *world) okEmpty(a answer) {
 func (w *world) facts() string {
 	w.Helper()
 	var out strings.Builder
-	for _, table := range []string{"payments", "attempts", "payment_events", "transfers", "transfer_events", "sms", "deposits", "card_vault", "topups", "topup_events", "balance_credits", "ledger_balances", "outbox", "ledger_transfers", "idempotency_keys", "merchants"} {
+	for _, table := range []string{"payments", "attempts", "payment_events", "transfers", "transfer_events", "sms", "deposits", "card_vault", "topups", "topup_events", "balance_credits", "ledger_balances", "outbox", "ledger_transfers", "idempotency_keys", "merchants", "temporary_payment"} {
 		var rows string
 		err := w.db.NewRaw(`SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM ? t`, bun.Ident(table)).Scan(w.Context(), &rows)
 		require.NoError(w, err)

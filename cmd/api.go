@@ -63,6 +63,7 @@ func runAPI(ctx context.Context) error {
 		RateBurst:      p.cfg.RateBurst,
 		ListPerMinute:  p.cfg.ListPerMinute,
 		TopUpWait:      p.cfg.TopUpWait,
+		TopUpPatience:  p.cfg.TopUpPatience,
 	})
 	stopDelivery := p.deliver()
 	failed := make(chan error, 1)

@@ -66,6 +66,8 @@ type Config struct {
 
 	// TopUpWait is how long a top-up's caller waits for the reseller's word before it is told to follow up.
 	TopUpWait time.Duration `env:"PAYSAGA_TOPUP_WAIT" envDefault:"20s"`
+	// TopUpPatience is how long a top-up's outcome may stay unknown before a person is called.
+	TopUpPatience time.Duration `env:"PAYSAGA_TOPUP_PATIENCE" envDefault:"15m"`
 	// OutboxWorkers is how many deliveries to Temporal one process makes at once. Few: a burst of starts
 	// must not take the machine from those who are being answered (4 cost create a p99 of 37 ms, 2 of 3 ms).
 	OutboxWorkers int `env:"PAYSAGA_OUTBOX_WORKERS" envDefault:"2"`

@@ -58,6 +58,7 @@ type NewTopUp struct {
 	Mobile    string // 989xxxxxxxxx
 	Price     money.Rial
 	Code      string
+	Patience  time.Duration // how long its outcome may stay unknown before a person is called; 0 = the saga's own
 }
 
 // Ordered is what became of an order: an answer that was decided, now or earlier, or a top-up on its way.
@@ -153,11 +154,12 @@ func orderTopUp(ctx context.Context, tx conn, key string, in NewTopUp) (TopUp, e
 		), o AS (
 			INSERT INTO outbox (saga, ref, message, payload)
 			SELECT 'topup', id::text, 'start', jsonb_build_object(
-				'topup_id', id, 'merchant', ?::text, 'amount', amount, 'provider', provider, 'created_at', created_at)
+				'topup_id', id, 'merchant', ?::text, 'amount', amount, 'provider', provider, 'created_at', created_at,
+				'patience_seconds', ?::bigint)
 			FROM t
 		)
 		SELECT `+topUpColumns+` FROM t`,
-		in.Merchant.ID, key, in.Code, in.ProductID, p.Provider, in.Mobile, in.Price, in.Merchant.PublicID)
+		in.Merchant.ID, key, in.Code, in.ProductID, p.Provider, in.Mobile, in.Price, in.Merchant.PublicID, int64(in.Patience/time.Second))
 	switch {
 	case violates(err, "topups_code"):
 		return TopUp{}, ErrCodeUsed
@@ -268,8 +270,12 @@ func recordTopUp(ctx context.Context, db conn, w TopUpWord) (state.TopUp, error)
 		)
 		SELECT state FROM t`,
 		w.State, w.Reference, w.Code, w.Why, w.State, w.State, w.TopUpID, texts(state.TopUps.Into(w.State)), w.Note)
-	if errors.Is(err, ErrNotFound) {
-		err = db.one(ctx, "top-up", &now, `SELECT state FROM topups WHERE id = ?`, w.TopUpID)
+	if errors.Is(err, ErrNotFound) { // it is decided, or still unknown after one more inquiry
+		err = db.one(ctx, "top-up", &now, `
+			WITH t AS (
+				UPDATE topups SET inquiries = inquiries + 1, code = ? WHERE id = ? AND state = 'unknown' AND ? = 'unknown' RETURNING state
+			)
+			SELECT state FROM t UNION ALL SELECT state FROM topups WHERE id = ? LIMIT 1`, w.Code, w.TopUpID, w.State, w.TopUpID)
 	}
 	return now, err
 }
@@ -282,18 +288,24 @@ type TopUpResolution struct {
 	Why     string
 }
 
-// ResolveTopUp decides a top-up by a person's word and tells its saga; a decided one is ErrConflict.
+// ResolveTopUp decides a top-up by a person's word and tells its saga. One that is decided, or whose order
+// may just be under way, is ErrConflict.
 func (s *Store) ResolveTopUp(ctx context.Context, r TopUpResolution) error {
 	err := s.inTx(ctx, "resolve top-up", func(ctx context.Context, tx conn) error {
-		var before state.TopUp
-		if err := tx.one(ctx, "top-up", &before, `SELECT state FROM topups WHERE id = ? FOR NO KEY UPDATE`, r.TopUpID); err != nil {
+		var before struct {
+			State state.TopUp `bun:"state"`
+			Stuck bool        `bun:"stuck"`
+		}
+		err := tx.one(ctx, "top-up", &before, `
+			SELECT state, state = 'unknown' OR needs_attention IS NOT NULL AS stuck FROM topups WHERE id = ? FOR NO KEY UPDATE`, r.TopUpID)
+		if err != nil {
 			return err
 		}
-		if r.As == state.TopUpUnknown || !state.TopUps.Allows(before, r.As) {
-			return fmt.Errorf("top-up is %s: %w", before, ErrConflict)
+		if r.As == state.TopUpUnknown || !before.Stuck || !state.TopUps.Allows(before.State, r.As) {
+			return fmt.Errorf("top-up is %s: %w", before.State, ErrConflict)
 		}
 		// The person's reason is for the timeline: the merchant reads Why.
-		_, err := recordTopUp(ctx, tx, TopUpWord{TopUpID: r.TopUpID, State: r.As, Code: "by_hand", Note: r.By + ": " + r.Why})
+		_, err = recordTopUp(ctx, tx, TopUpWord{TopUpID: r.TopUpID, State: r.As, Code: "by_hand", Note: r.By + ": " + r.Why})
 		if err != nil {
 			return err
 		}

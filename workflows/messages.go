@@ -121,6 +121,8 @@ type TopUpInput struct {
 	Amount    money.Rial `json:"amount"`
 	Provider  string     `json:"provider"`
 	CreatedAt time.Time  `json:"created_at"`
+	// PatienceSeconds is how long the outcome may stay unknown before a person is called; 0 = 15 minutes.
+	PatienceSeconds int64 `json:"patience_seconds,omitempty"`
 }
 
 // TopUpResolved is the payload of a top-up's ResolvedSignal: who decided what, and why.

@@ -201,8 +201,8 @@ func TestChangedWorkflowFailsReplay(t *testing.T) {
 				in.CollectBy = in.CreatedAt // no timer at all
 				return workflows.Payment(ctx, in)
 			}),
-			changed(workflows.PurchaseName, "no looks of its own", func(ctx workflow.Context, in workflows.PurchaseInput) (workflows.PurchaseResult, error) {
-				in.CollectBy = in.CreatedAt
+			changed(workflows.PurchaseName, "another deadline", func(ctx workflow.Context, in workflows.PurchaseInput) (workflows.PurchaseResult, error) {
+				in.CollectBy = in.CreatedAt.Add(22*time.Minute - in.CollectBy.Sub(in.CreatedAt)) // a long window is short, a short one long
 				return workflows.Purchase(ctx, in)
 			}),
 			changed(workflows.TransferName, "another deadline", func(ctx workflow.Context, in workflows.TransferInput) (workflows.TransferResult, error) {
@@ -225,6 +225,19 @@ func TestChangedWorkflowFailsReplay(t *testing.T) {
 			}
 		}
 		require.NotZero(t, tried, change.of)
+	}
+}
+
+// A payment that forgets its purchase is noticed where no money came.
+func TestForgottenPurchaseFailsReplay(t *testing.T) {
+	forgetful := changed(workflows.PaymentName, "forgets its purchase", func(ctx workflow.Context, in workflows.PaymentInput) (workflows.PaymentResult, error) {
+		in.PurchaseID = 0
+		return workflows.Payment(ctx, in)
+	})
+	all := histories(t)
+	for name, noticed := range map[string]bool{"purchase-expired-payment": true, "purchase-refunded-payment": true, "purchase-completed-payment": false} {
+		_, err := replay(t, all["0.1.0/"+name], forgetful.register, sdkworker.WorkflowReplayerOptions{})
+		require.Equal(t, noticed, err != nil, name)
 	}
 }
 

@@ -29,6 +29,9 @@ func TopUp(ctx workflow.Context, in TopUpInput) (TopUpResult, error) {
 	defer stop()
 
 	t := &topUpSaga{saga: newSaga(), in: in}
+	if in.PatienceSeconds > 0 {
+		t.patience = time.Duration(in.PatienceSeconds) * time.Second
+	}
 	t.attend = func(ctx workflow.Context, reason string) error {
 		about := activities.TopUpAttention{TopUpID: in.TopUpID, Reason: reason}
 		return t.call(ctx, attendStep(), callOptions{}, topups.SetTopUpAttention, about, nil)

@@ -20,7 +20,7 @@ type SandboxConfig struct {
 	BaseURL string        // "http://127.0.0.1:8090"
 	Client  *http.Client  // nil = one of its own
 	Timeout time.Duration // of one call; 0 = 2.5 s
-	Settles time.Duration // see [Capabilities]; 0 = 5 s
+	Settles time.Duration // see [Capabilities]; 0 = 6 s
 }
 
 // sandboxOperator speaks the simulated operator's JSON.
@@ -33,7 +33,7 @@ type sandboxOperator struct {
 // NewSandbox returns the simulated operator.
 func NewSandbox(c SandboxConfig) Operator {
 	if c.Settles <= 0 {
-		c.Settles = 5 * time.Second
+		c.Settles = 6 * time.Second
 	}
 	return &sandboxOperator{
 		base:    strings.TrimRight(c.BaseURL, "/") + "/operator/v1",
