@@ -118,7 +118,7 @@ func (a *Authenticator) Token(ctx context.Context, text string) (Principal, erro
 	_, err := jwt.ParseWithClaims(text, &c, a.verifyingKey,
 		jwt.WithValidMethods([]string{a.method()}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithLeeway(clock), jwt.WithTimeFunc(a.now))
-	if err != nil || (c.Branch > 0) == (c.Merchant != "") {
+	if err != nil || c.Branch < 0 || (c.Branch > 0) == (c.Merchant != "") {
 		return Principal{}, ErrUnauthorized
 	}
 	merchant, err := a.speaksFor(ctx, c)

@@ -9,7 +9,7 @@ import (
 // The fallback reads what it can from a text no template fits, so that a person sees figures. It never settles.
 
 // compile makes a pattern from pieces, to be found anywhere in a text.
-func compile(text string) *regexp.Regexp { return regexp.MustCompile(expand("", text)) }
+func compile(text string) *regexp.Regexp { return regexp.MustCompile(expand(text)) }
 
 var (
 	looseBalance = compile(`(?:^|\P{L}){bal}(?:[.,;)]?(?:\s|\z)|\p{L})`)

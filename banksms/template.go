@@ -65,7 +65,7 @@ func layout(bank Bank, shape string, parts ...string) template {
 		if p.note {
 			end = ""
 		}
-		p.pattern = compiled(`\A(?:` + expand(bank, text) + `)` + expand(bank, end))
+		p.pattern = compiled(`\A(?:` + strings.ReplaceAll(text, "{head}", headOf(bank)) + `)` + end)
 		t.parts = append(t.parts, p)
 	}
 	return t
@@ -78,14 +78,13 @@ var patterns = map[string]*regexp.Regexp{}
 func compiled(text string) *regexp.Regexp {
 	p, ok := patterns[text]
 	if !ok {
-		p = regexp.MustCompile(text)
+		p = compile(text)
 		patterns[text] = p
 	}
 	return p
 }
 
-func expand(bank Bank, text string) string {
-	text = strings.ReplaceAll(text, "{head}", headOf(bank))
+func expand(text string) string {
 	for strings.Contains(text, "{") {
 		before := text
 		for name, piece := range pieces {

@@ -47,7 +47,7 @@ func TestDevelopmentNeedsNothing(t *testing.T) {
 	require.True(t, cfg.Dev())
 	require.Equal(t, []string{"http://127.0.0.1:8080", "http://127.0.0.1:8090", "paysaga", "paysaga_app", ".paysaga"},
 		[]string{cfg.APIURL, cfg.SandboxURL, cfg.TemporalNamespace, cfg.DatabaseRole, cfg.Home})
-	require.Equal(t, []Secret{devCodecKeys, devVaultKeys, devJWTSecret}, []Secret{cfg.CodecKeys, cfg.VaultKeys, cfg.JWTSecret})
+	require.Equal(t, []Secret{devCodecKeys, devVaultKeys, devJWTSecret, devJWTKeys}, []Secret{cfg.CodecKeys, cfg.VaultKeys, cfg.JWTSecret, cfg.JWTKeys})
 }
 
 func TestAddressesFollowEachOther(t *testing.T) {
@@ -62,6 +62,11 @@ func TestProduction(t *testing.T) {
 	cfg, err := load(t, production(nil))
 	require.NoError(t, err, "production is the default and is satisfied")
 	require.False(t, cfg.Dev())
+	require.Empty(t, cfg.JWTKeys, "without keys the secret signs")
+	own := "k1:b25lcy1vd24tc2lnbmluZy1rZXktMzItYnl0ZXMtISE="
+	cfg, err = load(t, production(map[string]string{"PAYSAGA_JWT_KEYS": own}))
+	require.NoError(t, err)
+	require.Equal(t, own, cfg.JWTKeys.Reveal())
 
 	for name, tt := range map[string]struct {
 		change map[string]string
@@ -74,6 +79,8 @@ func TestProduction(t *testing.T) {
 		"public token secret":    {map[string]string{"PAYSAGA_JWT_SECRET": devJWTSecret.Reveal()}, []string{"PAYSAGA_JWT_SECRET"}},
 		"public key, older one":  {map[string]string{"PAYSAGA_VAULT_KEYS": "a:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU=," + devVaultKeys.Reveal()}, []string{"PAYSAGA_VAULT_KEYS"}},
 		"public key, other name": {map[string]string{"PAYSAGA_CODEC_KEYS": " prod:" + strings.TrimPrefix(devCodecKeys.Reveal(), "dev:")}, []string{"PAYSAGA_CODEC_KEYS"}},
+		"public signing key":     {map[string]string{"PAYSAGA_JWT_KEYS": devJWTKeys.Reveal()}, []string{"PAYSAGA_JWT_KEYS"}},
+		"public signing, older":  {map[string]string{"PAYSAGA_JWT_KEYS": own + "," + strings.Replace(devJWTKeys.Reveal(), "dev", "k0", 1)}, []string{"PAYSAGA_JWT_KEYS"}},
 		"short token secret":     {map[string]string{"PAYSAGA_JWT_SECRET": "short"}, []string{"PAYSAGA_JWT_SECRET"}},
 		"open database":          {map[string]string{"DATABASE_URL": "postgres://u:pw@db.internal/x?sslmode=disable"}, []string{"sslmode=disable"}},
 		"another environment":    {map[string]string{"PAYSAGA_ENV": "staging"}, []string{`"staging"`}},
@@ -86,7 +93,7 @@ func TestProduction(t *testing.T) {
 			for _, s := range tt.says {
 				require.ErrorContains(t, err, s)
 			}
-			for _, secret := range []string{"PAYSAGA_CODEC_KEYS", "PAYSAGA_VAULT_KEYS", "PAYSAGA_JWT_SECRET"} {
+			for _, secret := range []string{"PAYSAGA_CODEC_KEYS", "PAYSAGA_VAULT_KEYS", "PAYSAGA_JWT_SECRET", "PAYSAGA_JWT_KEYS"} {
 				if settings[secret] != "" {
 					require.NotContains(t, err.Error(), settings[secret])
 				}
@@ -101,7 +108,7 @@ func TestProduction(t *testing.T) {
 }
 
 func TestSecretNeverPrints(t *testing.T) {
-	cfg, err := load(t, production(nil))
+	cfg, err := load(t, production(map[string]string{"PAYSAGA_JWT_KEYS": "k1:b25lcy1vd24tc2lnbmluZy1rZXktMzItYnl0ZXMtISE="}))
 	require.NoError(t, err)
 	var out strings.Builder
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("config", "cfg", cfg, "one", cfg.JWTSecret)
@@ -110,7 +117,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	require.NoError(t, err)
 	fmt.Fprintf(&out, "%s %v %+v %#v %s %q", asJSON, cfg, cfg, cfg, cfg.CodecKeys, cfg.VaultKeys)
 	require.Contains(t, out.String(), "[secret]")
-	for _, s := range []Secret{cfg.CodecKeys, cfg.VaultKeys, cfg.JWTSecret} {
+	for _, s := range []Secret{cfg.CodecKeys, cfg.VaultKeys, cfg.JWTSecret, cfg.JWTKeys} {
 		require.NotEmpty(t, s.Reveal())
 		require.NotContains(t, out.String(), s.Reveal())
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -21,7 +22,7 @@ func (h *house) topUp() store.TopUp {
 	}))
 	require.NoError(h, h.store.CreditBalance(h.Context(), "shop", 50_000, "sara", "test"))
 	key := store.IdempotencyKey{MerchantID: h.merchant.ID, Route: "top-up", Key: "k", Fingerprint: sha256.Sum256(nil)}
-	in := store.NewTopUp{Merchant: h.merchant, ProductID: 62, Mobile: "989021234567", Price: 50_000, Code: "c"}
+	in := store.NewTopUp{Merchant: h.merchant, ProductID: 62, Mobile: "989021234567", Price: 50_000, Code: "c", Patience: time.Minute}
 	got, err := h.store.OrderTopUp(h.Context(), key, in, func(err error) store.Answer { h.Error(err); return store.Answer{} })
 	require.NoError(h, err)
 	return got.TopUp
@@ -31,13 +32,15 @@ func (h *house) topUp() store.TopUp {
 func TestTopUpIsStartedAndResolved(t *testing.T) {
 	h := newHouse(t)
 	u := h.topUp()
+	_, err := h.store.RecordTopUp(t.Context(), store.TopUpWord{TopUpID: u.ID, State: state.TopUpUnknown})
+	require.NoError(t, err)
 	require.NoError(t, h.store.ResolveTopUp(t.Context(), store.TopUpResolution{TopUpID: u.ID, As: state.TopUpReversed, By: "سارا", Why: `"not" in the panel`}))
 	var start []byte
 	require.NoError(t, h.db.NewRaw(`SELECT payload FROM outbox WHERE message = 'start'`).Scan(t.Context(), &start))
 	require.NotContains(t, string(start), "9021234567", "the mobile stays in its row")
 	in := strict[workflows.TopUpInput](t, start)
 	require.True(t, in.CreatedAt.Equal(u.CreatedAt), "to the microsecond")
-	require.Equal(t, workflows.TopUpInput{TopUpID: u.ID, Merchant: "shop", Amount: 50_000, Provider: "sandbox", CreatedAt: in.CreatedAt}, in)
+	require.Equal(t, workflows.TopUpInput{TopUpID: u.ID, Merchant: "shop", Amount: 50_000, Provider: "sandbox", CreatedAt: in.CreatedAt, PatienceSeconds: 60}, in)
 	h.run()
 	h.delivered()
 

@@ -82,7 +82,7 @@ func TestSandboxInquire(t *testing.T) {
 func TestSandboxTimeout(t *testing.T) {
 	op := NewSandbox(SandboxConfig{BaseURL: "http://x"}).(*sandboxOperator)
 	require.Equal(t, 2500*time.Millisecond, op.wire.timeout)
-	require.Equal(t, Capabilities{Inquiry: true, Settles: 5 * time.Second}, op.Capabilities())
+	require.Equal(t, Capabilities{Inquiry: true, Settles: 6 * time.Second}, op.Capabilities())
 	require.Equal(t, "sandbox", op.Name())
 }
 
