@@ -253,6 +253,9 @@ func TestTopUpRefusedByTheOperator(t *testing.T) {
 	w.decides(state.TopUpReversed, "")
 	w.requireTold(w.buy("silent", w.order()), http.StatusBadRequest, no("The top-up was not delivered"), false)
 	w.sagas.topUp = func(ctx context.Context, id int64) error {
+		if err := w.decide(ctx, id, state.TopUpUnknown, ""); err != nil {
+			return err
+		}
 		return w.store.ResolveTopUp(ctx, store.TopUpResolution{TopUpID: id, As: state.TopUpReversed, By: "Sara", Why: "their panel is messy"})
 	}
 	w.requireTold(w.buy("by hand", w.order("webservice_code", `"hand"`)), http.StatusBadRequest, no("The top-up was not delivered"), false)

@@ -40,6 +40,11 @@ func wrongPurchases() []wrong {
 	return []wrong{
 		{"completed without money", change(state.PurchaseAwaiting, `state = 'completed', reference = 9673`), completed, of(state.PurchaseAwaiting), nil},
 		{"money and no reference", change(state.PurchaseCompleted, `state = 'incomplete', reference = NULL`), completed, of(state.PurchaseCompleted), nil},
+		{"a reference for a visit whose money went back", func(b *books) {
+			b.exec(`UPDATE payments SET attempt_id = ? WHERE id = ?`, b.surplus, b.payments[state.PaymentCollected].ID)
+		}, completed, of(state.PurchaseCompleted), []string{
+			"a payment and the attempt that serves it agree", "at most one attempt's money stays with a payment",
+		}},
 		{"a purchase outlived its payment", func(b *books) {
 			change(state.PurchaseEnded, `state = 'incomplete'`)(b)
 			b.exec(`UPDATE payments SET collect_by = now() - interval '61 seconds' WHERE id = ?`, b.payments[state.PaymentExpired].ID)

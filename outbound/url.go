@@ -56,8 +56,8 @@ func CheckURL(text string, dev bool) (string, error) {
 
 // checkTarget is CheckURL without the length: the client asks it again about what was stored.
 func checkTarget(text string, dev bool, allow []netip.Prefix) (*url.URL, error) {
-	if strings.ContainsFunc(text, func(r rune) bool { return r == '\\' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return nil, fmt.Errorf("%w: blanks or backslashes", ErrNotURL)
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return nil, fmt.Errorf("%w: blanks", ErrNotURL)
 	}
 	target, err := url.Parse(text)
 	if err != nil {
@@ -66,8 +66,6 @@ func checkTarget(text string, dev bool, allow []netip.Prefix) (*url.URL, error) 
 	switch {
 	case target.Scheme != "https" && (!dev || target.Scheme != "http"):
 		return nil, fmt.Errorf("%w: scheme %q", ErrNotURL, target.Scheme)
-	case target.Opaque != "" || target.Host == "":
-		return nil, fmt.Errorf("%w: no host", ErrNotURL)
 	case target.User != nil:
 		return nil, fmt.Errorf("%w: it carries credentials", ErrNotURL)
 	case strings.Contains(text, "#"):
@@ -94,7 +92,7 @@ func checkHost(host string, dev bool, allow []netip.Prefix) (string, error) {
 	labels := strings.Split(name, ".")
 	for _, label := range labels {
 		if label == "" || len(label) > 63 {
-			return "", fmt.Errorf("%w: host name with an empty or long part", ErrNotURL)
+			return "", fmt.Errorf("%w: no host, or one with an empty or long part", ErrNotURL)
 		}
 	}
 	ending, _ := idna.Lookup.ToUnicode(labels[len(labels)-1])

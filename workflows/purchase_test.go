@@ -276,6 +276,18 @@ func TestPurchaseSignalsTwiceAndOutOfOrder(t *testing.T) {
 		require.Equal(t, state.PurchaseCompleted, w.runPurchase().State)
 		require.Equal(t, 1, strings.Count(w.story(), "completed"))
 	})
+	t.Run("a retry twice", func(t *testing.T) {
+		w := newPurchaseWorld(t)
+		w.at(1*minute, func() { w.open(1); w.callback(1) })
+		w.at(100*second, func() { w.put() })
+		w.at(101*second, func() {
+			require.Equal(t, workflows.InquireSignal, w.sent[len(w.sent)-1].name)
+			w.repeat()
+		})
+		w.at(5*minute, func() { w.bank.pay(1); w.callback(1) })
+		require.Equal(t, state.PurchaseCompleted, w.runPurchase().State)
+		require.Empty(t, w.told("01:41 result"), "asked once")
+	})
 	t.Run("callback overtaken by the retry", func(t *testing.T) {
 		w := newPurchaseWorld(t)
 		w.late = []time.Duration{70 * second}

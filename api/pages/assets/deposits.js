@@ -25,7 +25,6 @@
     unknown_sender: 'The SMS came from a number that is no bank\'s',
     sender_of_other_bank: 'The SMS looks like one bank\'s and came from another\'s number',
     phone_number_sender: 'The SMS came from a person\'s phone number',
-    sign_conflict: 'The SMS says deposit and withdrawal at once',
   };
   const whys = {
     same_amount: 'same amount',
