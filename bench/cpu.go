@@ -45,7 +45,7 @@ func descendants(pid int) []int {
 	return all
 }
 
-// resident is a process's private memory in bytes: what it adds to the machine.
+// resident is a process's memory in bytes, with the pages of its binary, which processes share.
 func resident(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -129,8 +129,8 @@ func (c Config) check() error {
 	}
 	for _, s := range secrets {
 		_, public, _ := strings.Cut(string(s.dev), ":") // under whatever id, and also as a second key
-		if s.value == "" && s.name == "PAYSAGA_JWT_KEYS" {
-			continue // the secret signs
+		if s.value == "" && (s.name == "PAYSAGA_JWT_KEYS" || s.name == "PAYSAGA_JWT_SECRET" && c.JWTKeys != "") {
+			continue // one of the two signs
 		}
 		if s.value == "" || s.value == s.dev || (public != "" && strings.Contains(string(s.value), public)) {
 			problems = append(problems, fmt.Errorf("%s must be set to a secret of your own in production", s.name))

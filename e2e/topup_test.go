@@ -274,7 +274,12 @@ func TestTopUpsThatGoWrong(t *testing.T) {
 		h.operator(t, step.rules)
 		orders(step.key)
 	}
+	// The worker dies when the order is delivered and the answer still on its way.
+	h.operator(t, map[string]any{"submit": map[string]any{"timeout_after": 1}, "hold": "2s"})
+	orders("killed")
+	require.NoError(t, h.Kill(stack.Worker))
 	h.operator(t, map[string]any{})
+	h.comesBack(t, stack.Worker)
 
 	// A caller does not wait for ever; whoever asks again later gets the final answer.
 	waiting, err := m.topUp(ctx, "by hand, delivered", topUpOrder{Price: price})
@@ -302,7 +307,7 @@ func TestTopUpsThatGoWrong(t *testing.T) {
 	calls.Wait()
 
 	ends := map[string]string{ // garbage and errors may come before or after the delivery: the book says
-		"lost answer": "delivered", "in progress": "delivered", "by hand, delivered": "delivered",
+		"lost answer": "delivered", "killed": "delivered", "in progress": "delivered", "by hand, delivered": "delivered",
 		"lost order": "The order never reached the operator", "refused": "the operator refused the order", "exhausted": "our balance at the operator is exhausted",
 		"in progress, then refused": "the operator refused the order", "by hand, reversed": "The top-up was not delivered",
 		"garbage": "", "error after all": "",

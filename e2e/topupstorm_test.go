@@ -55,7 +55,11 @@ func newTopUpStorm(t *testing.T, id string, count, twins int) *topUpStorm {
 
 func (s *topUpStorm) rages(t *testing.T, kills int) {
 	h := s.h
-	h.operator(t, map[string]any{"submit": map[string]any{"timeout_after": 0.25}, "hold": "50ms"})
+	hold := "50ms"
+	if kills > 0 {
+		hold = "1s" // so that the kills meet orders whose answers are on their way
+	}
+	h.operator(t, map[string]any{"submit": map[string]any{"timeout_after": 0.25}, "hold": hold})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(s.count)*time.Second)
 	defer cancel()
 	begin := time.Now()

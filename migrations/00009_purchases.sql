@@ -22,6 +22,7 @@ CREATE TABLE temporary_payment (
     CHECK ((state = 'completed') = (reference IS NOT NULL))
 );
 CREATE INDEX temporary_payment_list ON temporary_payment (branch_id, id);
+CREATE INDEX temporary_payment_half_done ON temporary_payment (branch_id, status, id) WHERE status IN (1, 2); -- what may be retried
 
 -- Who did what to a purchase, and how it went.
 CREATE TABLE system_log (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paysaga/paysaga/money"
@@ -95,7 +96,7 @@ type CatalogueChange struct {
 
 // RefreshProducts brings a provider's products to what its catalogue lists and tells what changed. Products
 // that it no longer lists are switched off, never deleted; an empty catalogue changes nothing: it is more
-// likely a fault than the end of all goods.
+// likely a fault than the end of all goods. A catalogue of packages says nothing of plain charges.
 func (s *Store) RefreshProducts(ctx context.Context, provider string, listed []Product) ([]CatalogueChange, error) {
 	changes := []CatalogueChange{}
 	if len(listed) == 0 {
@@ -113,10 +114,11 @@ func (s *Store) RefreshProducts(ctx context.Context, provider string, listed []P
 				changes = append(changes, change)
 			}
 		}
+		plain := slices.ContainsFunc(listed, func(p Product) bool { return p.ProfileID == "" })
 		var off []CatalogueChange
 		err := tx.all(ctx, &off, `
-			UPDATE products SET active = false, updated_at = now() WHERE provider = ? AND active AND NOT id = ANY(?)
-			RETURNING id, name, 'switched_off' AS what`, provider, seen)
+			UPDATE products SET active = false, updated_at = now() WHERE provider = ? AND active AND (profile_id <> '' OR ?) AND NOT id = ANY(?)
+			RETURNING id, name, 'switched_off' AS what`, provider, plain, seen)
 		changes = append(changes, off...)
 		return err
 	})

@@ -309,7 +309,9 @@ func TestPurchasePlans(t *testing.T) {
 	uses("SET state = 'completing' FROM a", "temporary_payment_payment_id_key")
 	uses("SET state = 'ended'", "temporary_payment_pkey")
 	uses("FROM system_log WHERE", "system_log_pkey")
-	uses("ORDER BY u.id DESC", "temporary_payment_list")
+	uses("WHERE (u.branch_id = 31) ORDER BY", "temporary_payment_list")
+	uses("AND (u.id < ", "temporary_payment_list")
+	uses("AND (u.status = 2)", "temporary_payment_half_done")
 	for _, q := range built {
 		require.NotContains(t, plans[q], "Sort", "the index has the order: %s", plans[q])
 	}

@@ -200,7 +200,7 @@ func TestDepositsPageHoldsNoDataAndIsStrict(t *testing.T) {
 func TestDepositsPageKnowsTheCodes(t *testing.T) {
 	script, _, _ := Asset("deposits.js")
 	for _, code := range []string{"no_transfer", "already_paid", "late", "too_early", "several", "other_card", "unknown_account", "payer_mismatch",
-		"unknown_layout", "unknown_sender", "sender_of_other_bank", "phone_number_sender", "sign_conflict", "possible_duplicate",
+		"unknown_layout", "unknown_sender", "sender_of_other_bank", "phone_number_sender",
 		"same_amount", "price", "times_ten", "tenth", "near"} {
 		require.Regexp(t, `(?m)^    `+code+`: '.+',$`, string(script))
 	}

@@ -55,7 +55,7 @@ func (x *inax) Capabilities() Capabilities { return Capabilities{} }
 
 var inaxCodes = map[int64]meaning{
 	1:   {Delivered, "delivered"},
-	-33: {Refused, "our balance at the reseller is exhausted"},
+	-33: {Refused, "the operator does not take orders now"},
 }
 
 // inaxOperators are the reseller's names of the carriers.

@@ -33,7 +33,7 @@ func TestInaxAnswers(t *testing.T) {
 		"numbers as texts":   {200, `{"code":"1","trans_id":"9","ref_code":77}`, Answer{Delivered, "9", "1", "delivered"}},
 		"a payment page":     {200, `{"code":1,"trans_id":9,"url":"http://x"}`, Answer{Unknown, "9", "1", "the success has no reference"}},
 		"empty reference":    {200, `{"code":1,"trans_id":9,"ref_code":""}`, Answer{Unknown, "9", "1", "the success has no reference"}},
-		"exhausted":          {200, `{"code":-33,"msg":"09121234567"}`, Answer{Refused, "", "-33", "our balance at the reseller is exhausted"}},
+		"exhausted":          {200, `{"code":-33,"msg":"09121234567"}`, Answer{Refused, "", "-33", "the operator does not take orders now"}},
 		"a named refusal":    {200, `{"code":-7,"msg":"09121234567"}`, Answer{Refused, "", "-7", "the mobile number is not valid"}},
 		"any other code":     {200, `{"code":-12,"msg":"تکراری"}`, Answer{Unknown, "", "-12", "the code says nothing certain about the order"}},
 		"zero":               {200, `{"code":0}`, Answer{Unknown, "", "0", "the code says nothing certain about the order"}},

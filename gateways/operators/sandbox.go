@@ -52,7 +52,7 @@ func (s *sandboxOperator) Capabilities() Capabilities {
 var sandboxCodes = map[string]meaning{
 	"bad_request":          {Refused, "the operator did not understand the order"},
 	"refused":              {Refused, "the operator refused the order"},
-	"insufficient_balance": {Refused, "our balance at the operator is exhausted"},
+	"insufficient_balance": {Refused, "the operator does not take orders now"},
 	"unknown_product":      {Refused, "the operator has no such product"},
 	"inactive_product":     {Refused, "the product is not sold at the moment"},
 	"invalid_amount":       {Refused, "the amount does not fit the product"},

@@ -25,7 +25,7 @@ func TestSandboxSubmit(t *testing.T) {
 		"in progress":       {202, `{"key":"topup-17","state":"in_progress","reference":"8001"}`, Answer{InProgress, "8001", "in_progress", "the operator has not decided yet"}},
 		"duplicate":         {409, `{"error":"duplicate_order"}`, Answer{Unknown, "", "duplicate_order", "the operator has this order already"}},
 		"refused":           {422, `{"error":"refused"}`, Answer{Refused, "", "refused", "the operator refused the order"}},
-		"exhausted":         {402, `{"error":"insufficient_balance"}`, Answer{Refused, "", "insufficient_balance", "our balance at the operator is exhausted"}},
+		"exhausted":         {402, `{"error":"insufficient_balance"}`, Answer{Refused, "", "insufficient_balance", "the operator does not take orders now"}},
 		"unknown product":   {422, `{"error":"unknown_product"}`, Answer{Refused, "", "unknown_product", "the operator has no such product"}},
 		"inactive product":  {422, `{"error":"inactive_product"}`, Answer{Refused, "", "inactive_product", "the product is not sold at the moment"}},
 		"amount":            {422, `{"error":"invalid_amount"}`, Answer{Refused, "", "invalid_amount", "the amount does not fit the product"}},
@@ -60,7 +60,7 @@ func TestSandboxInquire(t *testing.T) {
 	}{
 		"delivered":       {200, `{"key":"topup-17","state":"delivered","reference":"8001"}`, Answer{Delivered, "8001", "delivered", "delivered"}},
 		"in progress":     {200, `{"key":"topup-17","state":"in_progress","reference":"8001"}`, Answer{InProgress, "8001", "in_progress", "the operator has not decided yet"}},
-		"refused":         {200, `{"key":"topup-17","state":"refused","code":"insufficient_balance"}`, Answer{Refused, "", "insufficient_balance", "our balance at the operator is exhausted"}},
+		"refused":         {200, `{"key":"topup-17","state":"refused","code":"insufficient_balance"}`, Answer{Refused, "", "insufficient_balance", "the operator does not take orders now"}},
 		"refused somehow": {200, `{"key":"topup-17","state":"refused","code":"duplicate_order"}`, Answer{Refused, "", "refused", "the operator refused the order"}},
 		"none":            {404, `{"error":"no_such_order"}`, Answer{NotFound, "", "no_such_order", "the operator has no such order"}},
 		"a proxy's 404":   {404, `<html>not found</html>`, Answer{Unknown, "", "404", "the answer is unclear"}},

@@ -68,7 +68,7 @@ var toshaCodes = map[int64]meaning{
 	2:  {Refused, "the amount is not valid"},
 	3:  {Refused, "the mobile number is not valid"},
 	4:  {Refused, "the service is not available"},
-	5:  {Refused, "our balance at the reseller is exhausted"},
+	5:  {Refused, "the operator does not take orders now"},
 	6:  {Refused, "our account at the reseller is not active"},
 	7:  {Refused, "the order code is not valid"},
 	8:  {Unknown, "no such transaction"},
