@@ -457,4 +457,3 @@ func TestPurchaseDialectElsewhere(t *testing.T) {
 		require.NotEmpty(t, a.Header.Get("Retry-After"))
 	}
 }
-
