@@ -178,6 +178,7 @@ func TestSubmitTopUpOnce(t *testing.T) {
 	require.Len(t, k.reseller.submitted, 1)
 
 	forbidden := k.order() // a person was faster
+	require.NoError(t, k.store.SetTopUpAttention(t.Context(), forbidden, "database_unreachable"))
 	require.NoError(t, k.store.ResolveTopUp(t.Context(), store.TopUpResolution{TopUpID: forbidden, As: state.TopUpReversed, By: "Sara", Why: "wrong number"}))
 	require.Equal(t, state.TopUpUnknown, k.submit(forbidden).State)
 	require.Len(t, k.reseller.submitted, 1)
@@ -287,6 +288,8 @@ func TestInquireTopUpWithoutAsking(t *testing.T) {
 	require.Equal(t, activities.TopUpWord{TopUpID: id, State: state.TopUpUnknown, Code: activities.CannotBeAsked}, durably(k, k.acts.InquireTopUp, id))
 	for _, end := range []state.TopUp{state.TopUpDelivered, state.TopUpReversed} {
 		id := k.order()
+		_, err := k.store.RecordTopUp(t.Context(), store.TopUpWord{TopUpID: id, State: state.TopUpUnknown})
+		require.NoError(t, err)
 		require.NoError(t, k.store.ResolveTopUp(t.Context(), store.TopUpResolution{TopUpID: id, As: end, By: "Sara", Why: "seen"}))
 		require.Equal(t, activities.TopUpWord{TopUpID: id, State: end, Code: "decided_before"}, durably(k, k.acts.InquireTopUp, id))
 	}

@@ -67,6 +67,7 @@ type API struct {
 	app      *fiber.App
 	limits   *limits
 	draining atomic.Bool
+	drained  chan struct{} // closed when draining begins
 }
 
 // New builds the application with every route.
@@ -74,7 +75,7 @@ func New(deps Deps) *API {
 	if deps.TopUpWait == 0 {
 		deps.TopUpWait = defaultTopUpWait
 	}
-	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute)}
+	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute), drained: make(chan struct{})}
 	a.app = fiber.New(fiber.Config{
 		AppName:                 "paysaga",
 		Immutable:               true, // strings outlive their request: they reach the database and Temporal
@@ -119,8 +120,13 @@ func (a *API) App() *fiber.App { return a.app }
 // Listen serves until Shutdown.
 func (a *API) Listen(addr string) error { return a.app.Listen(addr) }
 
-// Drain makes /readyz answer no, so that a load balancer stops sending.
-func (a *API) Drain() { a.draining.Store(true) }
+// Drain makes /readyz answer no, so that a load balancer stops sending, and lets nobody wait any longer for
+// what others decide.
+func (a *API) Drain() {
+	if a.draining.CompareAndSwap(false, true) {
+		close(a.drained)
+	}
+}
 
 // Shutdown finishes requests in flight.
 func (a *API) Shutdown(ctx context.Context) error { return a.app.ShutdownWithContext(ctx) }

@@ -64,6 +64,13 @@ func (a *API) awaitTopUp(ctx context.Context, c *fiber.Ctx, key store.Idempotenc
 	if !t.Ended() {
 		waiting, cancel := context.WithTimeout(ctx, a.TopUpWait)
 		defer cancel()
+		go func() {
+			select {
+			case <-a.drained:
+				cancel()
+			case <-waiting.Done():
+			}
+		}()
 		waited := a.Sagas.AwaitTopUp(waiting, t.ID)
 		var err error
 		if t, err = a.Store.TopUp(ctx, t.ID); err != nil {

@@ -122,6 +122,7 @@ func (b *books) message(m store.SMS) store.Intake {
 	b.Helper()
 	b.messages++
 	m.Merchant, m.Source, m.Sender, m.Bank, m.ReceivedAt = b.merchant, "key/1", "+989999920000", "saman", time.Now()
+	m.Facts = sha256.Sum256(fmt.Append(nil, "facts", b.messages))
 	m.Content, m.Text = sha256.Sum256(fmt.Append(nil, b.messages)), b.vault.SealText(b.merchant.ID, vault.SMSText, "…")
 	got, err := b.store.RecordSMS(b.Context(), m)
 	require.NoError(b, err)

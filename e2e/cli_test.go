@@ -89,10 +89,29 @@ func TestBadMerchantIsRefusedInPlainWords(t *testing.T) {
 
 func TestBranchToken(t *testing.T) {
 	t.Parallel()
-	token := strings.TrimSpace(shared.mustRun(t, "token", "--branch", "31"))
-	require.Len(t, strings.Split(token, "."), 3)
-	_, code := shared.command("token", "--branch", "404")
-	require.Equal(t, 1, code, "a branch that does not exist gets no token")
+	out := shared.mustRun(t, "token", "--branch", "31")
+	require.Regexp(t, `^[\w-]+\.[\w-]+\.[\w-]+\n$`, out, "the token and nothing else, for $(paysaga token …)")
+	b := branch{shared.taxi(), 31, strings.TrimSpace(out)}
+	p := b.sells(t, 1_000)
+
+	admin := branch{b.m, 31, strings.TrimSpace(shared.mustRun(t, "token", "--merchant", "faSDF42w3Fs"))}
+	r, err := admin.call(t.Context(), http.MethodGet, fmt.Sprintf("/%d?branch=31", p.ID), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+	short := branch{b.m, 31, strings.TrimSpace(shared.mustRun(t, "token", "--branch", "31", "--for", "-1h"))}
+	r, err = short.call(t.Context(), http.MethodGet, "", nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, r.status)
+
+	for name, args := range map[string][]string{
+		"a branch that does not exist": {"--branch", "404"}, "a merchant that does not exist": {"--merchant", "nobody"},
+		"neither": {}, "both": {"--branch", "31", "--merchant", "faSDF42w3Fs"},
+	} {
+		out, code := shared.command(append([]string{"token"}, args...)...)
+		require.Equal(t, 1, code, name)
+		require.NotRegexp(t, `[\w-]{20,}\.[\w-]{20,}\.`, out, name)
+	}
+	require.Contains(t, string(get(t, shared.inst.APIURL+"/.well-known/jwks.json").body), `"alg":"EdDSA"`)
 }
 
 func TestShowAPayment(t *testing.T) {

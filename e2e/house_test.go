@@ -112,6 +112,8 @@ func (h *house) audit() error {
 			SELECT 'outbox ' || ref || ' ' || message FROM outbox
 			UNION ALL SELECT 'payment ' || token || ' ' || state FROM payments
 			WHERE needs_attention IS NULL AND collect_by < now() AND state IN ('pending', 'paid', 'refunding')
+			UNION ALL SELECT 'purchase ' || u.id || ' ' || u.state FROM temporary_payment u JOIN payments p ON p.id = u.payment_id
+			WHERE u.state NOT IN ('completed', 'ended') AND p.state IN ('refunded', 'expired', 'failed')
 			UNION ALL SELECT 'transfer ' || id || ' ' || state FROM transfers WHERE state = 'pending' AND expires_at < now()
 			UNION ALL SELECT 'top-up ' || id || ' ' || state FROM topups WHERE ended_at IS NULL AND needs_attention IS NULL
 			UNION ALL SELECT 'attempt ' || a.id || ' ' || a.state FROM attempts a JOIN payments p ON p.id = a.payment_id

@@ -67,7 +67,7 @@ func cleanEnvironment() {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch name {
-		case "PAYSAGA_BIN", "PAYSAGA_DEVSTACK", "PAYSAGA_CHAOS", "PAYSAGA_CHAOS_SEED", "PAYSAGA_STORM", "PAYSAGA_STORM_SEED", "PAYSAGA_TOPUPS", "PAYSAGA_TWINS":
+		case "PAYSAGA_BIN", "PAYSAGA_DEVSTACK", "PAYSAGA_CHAOS", "PAYSAGA_CHAOS_SEED", "PAYSAGA_STORM", "PAYSAGA_STORM_SEED", "PAYSAGA_PURCHASES", "PAYSAGA_TOPUPS", "PAYSAGA_TWINS":
 		case "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE":
 			_ = os.Unsetenv(name)
 		default:
