@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/paysaga/paysaga/api"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 )

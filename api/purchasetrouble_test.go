@@ -1,5 +1,20 @@
 package api_test
 
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/api"
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
 // Money that came too late is on its way back: no reference, and at its end no retry either.
 func TestRetryOfWhatIsRefunded(t *testing.T) {
 	o := newOffice(t)
@@ -100,10 +115,11 @@ func TestPurchaseDialectElsewhere(t *testing.T) {
 	for _, path := range []string{purchases + "/74/more", retryPath("74/more"), "/api/v2/nothing"} {
 		o.refuses(o.ask(request{method: "GET", path: path}), http.StatusNotFound)
 	}
-	for _, path := range []string{"POST " + purchases, "PUT " + retryPath(74)} {
-		answers := o.raw(path + " HTTP/1.1\r\nHost: x\r\nAuthorization: " + o.token + "\r\nContent-Type: application/json\r\n" +
+	for method, path := range map[string]string{"POST": purchases, "PUT": retryPath(74)} {
+		answers := o.raw(method + " " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: " + o.token + "\r\nContent-Type: application/json\r\n" +
 			fmt.Sprintf("Content-Length: 65537\r\n\r\nx=%s", strings.Repeat("x", 65535)))
 		require.Len(t, answers, 1)
+		o.spec.check(t, request{method: method, path: path}.build(t), answers[0], false)
 		o.refuses(answers[0], http.StatusRequestEntityTooLarge)
 	}
 	require.Equal(t, facts, o.facts())

@@ -62,6 +62,7 @@ func (a *API) topUp(c *fiber.Ctx) error {
 // awaitTopUp waits for the saga, then answers from the row. What takes too long is followed up.
 func (a *API) awaitTopUp(ctx context.Context, c *fiber.Ctx, key store.IdempotencyKey, t store.TopUp) error {
 	if !t.Ended() {
+		began := time.Now()
 		waiting, cancel := context.WithTimeout(ctx, a.TopUpWait)
 		defer cancel()
 		go func() {
@@ -77,7 +78,7 @@ func (a *API) awaitTopUp(ctx context.Context, c *fiber.Ctx, key store.Idempotenc
 			return err
 		}
 		if !t.Ended() {
-			if waited != nil && waiting.Err() == nil {
+			if waited != nil && waiting.Err() == nil && time.Since(began) < a.TopUpWait*9/10 { // Temporal's own deadline may be a little faster
 				a.Log.Warn("saga not waited for", "topup", t.ID, "error", waited, "request_id", requestID(c))
 			}
 			return topUpPending(c, t)

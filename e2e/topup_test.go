@@ -308,7 +308,7 @@ func TestTopUpsThatGoWrong(t *testing.T) {
 
 	ends := map[string]string{ // garbage and errors may come before or after the delivery: the book says
 		"lost answer": "delivered", "killed": "delivered", "in progress": "delivered", "by hand, delivered": "delivered",
-		"lost order": "The order never reached the operator", "refused": "the operator refused the order", "exhausted": "our balance at the operator is exhausted",
+		"lost order": "The order never reached the operator", "refused": "the operator refused the order", "exhausted": "the operator does not take orders now",
 		"in progress, then refused": "the operator refused the order", "by hand, reversed": "The top-up was not delivered",
 		"garbage": "", "error after all": "",
 	}

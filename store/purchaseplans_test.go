@@ -1,5 +1,14 @@
 package store_test
 
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
 // The same for purchases; and what they add to the statements of every payment.
 func TestPurchasePlans(t *testing.T) {
 	c := newCounter(t)

@@ -1,5 +1,18 @@
 package store_test
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+)
+
 // People may retry what is half done; everything else looks like what does not exist.
 func TestRetryPurchase(t *testing.T) {
 	c := newCounter(t)
