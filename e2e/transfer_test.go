@@ -71,7 +71,9 @@ func (m merchant) asks(t *testing.T, price int64, more ...string) transfer {
 // checks answers the contract's code of a check.
 func (m merchant) checks(t *testing.T, tr transfer) int {
 	t.Helper()
-	r, err := m.cards(t.Context(), http.MethodGet, fmt.Sprintf("/api/check?pay_id=%d", tr.PayID), nil)
+	r, err := patiently(t.Context(), func() (reply, error) {
+		return m.cards(t.Context(), http.MethodGet, fmt.Sprintf("/api/check?pay_id=%d", tr.PayID), nil)
+	})
 	require.NoError(t, err)
 	var a cardAnswer
 	require.NoError(t, json.Unmarshal(r.body, &a), "%s", r.body)
