@@ -31,7 +31,7 @@ func TestAuditFindsLies(t *testing.T) {
 		{"the bank's book and ours agree",
 			`UPDATE attempts SET amount = amount + 1 WHERE id = ?`,
 			`UPDATE attempts SET amount = amount - 1 WHERE id = ?`, []any{a.ID}},
-		{"a payment's row and its saga's result agree",
+		{"a row and its saga's result agree",
 			`UPDATE payments SET state = 'expired' WHERE token = ?`,
 			`UPDATE payments SET state = 'failed' WHERE token = ?`, []any{cancelled}},
 	} {

@@ -126,7 +126,7 @@ func breakable(t *testing.T) *house {
 	return broken
 }
 
-// startHouse starts a system and brings the documented sample payment to its end.
+// startHouse starts a system and brings the documented samples to where their examples want them.
 func startHouse(name string) (*house, error) {
 	home, err := os.MkdirTemp("", "paysaga-e2e-"+name+"-") // not t.TempDir: the database runs as another user
 	if err != nil {
@@ -141,5 +141,9 @@ func startHouse(name string) (*house, error) {
 	if err := h.start(ctx); err != nil {
 		return nil, err
 	}
-	return h, demo.EnsureSample(ctx, demo.Config{APIURL: h.inst.APIURL, SandboxURL: h.inst.SandboxURL})
+	token, code := h.command("token", "--branch", "31")
+	if code != 0 {
+		return nil, fmt.Errorf("token: %s", token)
+	}
+	return h, demo.EnsureSample(ctx, demo.Config{APIURL: h.inst.APIURL, SandboxURL: h.inst.SandboxURL, BranchToken: strings.TrimSpace(token)})
 }

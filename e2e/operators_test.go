@@ -92,7 +92,7 @@ func TestSagasAreFoundByWhatTheyAreAbout(t *testing.T) {
 		shared.finds(t, query, "payment/"+token)
 	}
 	shared.finds(t, `MerchantId="e2e-searched" AND SagaState="refunded"`)
-	shared.finds(t, `NeedsAttention=true`)
+	shared.finds(t, `NeedsAttention=true AND SagaKind="payment"`)
 }
 
 // finds waits until the search answers these ids and no others: the server writes its index a moment
