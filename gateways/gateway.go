@@ -36,6 +36,9 @@ type Gateway interface {
 	// Undo sends the money back in whichever way the transaction's state at the bank allows
 	// (reverse, cancel, refund) and says which way it was.
 	Undo(ctx context.Context, v Visit) (Undone, error)
+	// Check asks the bank something that moves no money and needs the account's credentials. Nil means
+	// that they work; [Refused] says why they do not.
+	Check(ctx context.Context) error
 }
 
 // Limits are a bank's own windows.

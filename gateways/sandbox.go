@@ -267,6 +267,12 @@ func (b *sandboxBank) post(ctx context.Context, op string, in any) (answer, erro
 	return call(ctx, b.client, op, false, req)
 }
 
+// Check asks for an invoice that never was.
+func (b *sandboxBank) Check(ctx context.Context) error {
+	_, err := b.Result(ctx, Visit{})
+	return err
+}
+
 // number is a JSON integer that may come as a string.
 type number int64
 
