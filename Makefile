@@ -9,6 +9,7 @@ BIN     := $(CURDIR)/bin
 LINT    := $(BIN)/tools/golangci-lint
 FLOWS   := $(BIN)/tools/workflowcheck
 TOOLS   := $(BIN)/tools/.built
+AXE     := $(BIN)/tools/axe.min.js
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/paysaga/paysaga/cmd.Version=$(VERSION)
 
@@ -36,7 +37,7 @@ devstack: ## bin/devstack: the Temporal server for development and tests (first 
 	@tools/build-devstack.sh $(PAYSAGA_DEVSTACK)
 
 .PHONY: test
-test: needs devstack build lint ## everything: lint, import rule, unit, replay, real Postgres, end to end on real Temporal
+test: needs axe devstack build lint ## everything: lint, import rule, unit, replay, real Postgres, end to end on real Temporal
 	@echo "== tests"
 	@$(GOTEST) ./...
 	@echo "== tests of devstack"
@@ -77,6 +78,10 @@ check: $(TOOLS) ## before a commit: generate, tidy, format, lint; fails if that 
 .PHONY: needs
 needs: # what tests need from the machine
 	@tools/needs.sh
+
+.PHONY: axe
+axe: # what the tests of the payer's pages find barriers with
+	@tools/axe.sh $(AXE)
 
 .PHONY: clean
 clean: ## remove what was built; .paysaga/ (your data) stays

@@ -15,7 +15,14 @@ import (
 // Bank calls banks. Every call is keyed by the attempt's invoice, so repeating it is asking again.
 type Bank struct {
 	Gateways gateways.Registry
+	Accounts Accounts                 // may be nil where no bank asks for credentials
 	Limits   map[string]*rate.Limiter // calls per second, by gateway; absent means unlimited
+}
+
+// Accounts opens a bank with the account that an attempt's session was opened with. A saga carries no
+// credentials: they are read where they are used.
+type Accounts interface {
+	OfAttempt(ctx context.Context, bank gateways.Bank, attemptID int64) (gateways.Gateway, error)
 }
 
 // Verdict is what a bank says of an attempt, after we compared it with our own row.
@@ -54,7 +61,7 @@ const (
 
 // ConfirmAtBank asks the bank what became of a visit and, when it was paid as we know it, verifies it.
 func (a *Bank) ConfirmAtBank(ctx context.Context, v store.Visit) (Finding, error) {
-	g, err := a.gateway(ctx, v.Gateway)
+	g, err := a.gateway(ctx, v)
 	if err != nil {
 		return Finding{}, bankError(err)
 	}
@@ -74,7 +81,7 @@ func (a *Bank) ConfirmAtBank(ctx context.Context, v store.Visit) (Finding, error
 // InquireAtBank asks the bank what became of a visit and changes nothing there: after the deadline, money
 // is better left unverified, because then the bank returns it even without us.
 func (a *Bank) InquireAtBank(ctx context.Context, v store.Visit) (Finding, error) {
-	g, err := a.gateway(ctx, v.Gateway)
+	g, err := a.gateway(ctx, v)
 	if err != nil {
 		return Finding{}, bankError(err)
 	}
@@ -90,7 +97,7 @@ type PaidVisit struct {
 
 // SettleAtBank asks the bank for the payout of verified money.
 func (a *Bank) SettleAtBank(ctx context.Context, v PaidVisit) error {
-	g, err := a.gateway(ctx, v.Gateway)
+	g, err := a.gateway(ctx, v.Visit)
 	if err != nil {
 		return bankError(err)
 	}
@@ -99,7 +106,7 @@ func (a *Bank) SettleAtBank(ctx context.Context, v PaidVisit) error {
 
 // UndoAtBank sends the money back, whichever way its state at the bank allows, and answers which.
 func (a *Bank) UndoAtBank(ctx context.Context, v PaidVisit) (string, error) {
-	g, err := a.gateway(ctx, v.Gateway)
+	g, err := a.gateway(ctx, v.Visit)
 	if err != nil {
 		return "", bankError(err)
 	}
@@ -107,19 +114,33 @@ func (a *Bank) UndoAtBank(ctx context.Context, v PaidVisit) (string, error) {
 	return string(how), bankError(err)
 }
 
-// gateway waits for the bank's rate limit. A gateway that was taken out of the configuration is
-// unavailable, not refused: its money is still there.
-func (a *Bank) gateway(ctx context.Context, name string) (gateways.Gateway, error) {
-	g, err := a.Gateways.Get(name)
+// gateway opens the bank of a visit and waits for its rate limit. A gateway that was taken out of the
+// configuration, or an account that cannot be opened, is unavailable, not refused: the money is still there.
+func (a *Bank) gateway(ctx context.Context, v store.Visit) (gateways.Gateway, error) {
+	bank, err := a.Gateways.Get(v.Gateway)
 	if err != nil {
 		return nil, &gateways.Unavailable{Op: "find gateway", Err: err}
 	}
-	if limit := a.Limits[name]; limit != nil {
+	g, err := a.open(ctx, bank, v.AttemptID)
+	if err != nil {
+		return nil, &gateways.Unavailable{Op: "open account", Err: err}
+	}
+	if limit := a.Limits[v.Gateway]; limit != nil {
 		if err := limit.Wait(ctx); err != nil {
 			return nil, &gateways.Unavailable{Op: "rate limit", Err: err}
 		}
 	}
 	return g, nil
+}
+
+func (a *Bank) open(ctx context.Context, bank gateways.Bank, attemptID int64) (gateways.Gateway, error) {
+	if len(bank.Fields()) == 0 {
+		return bank.Open(nil)
+	}
+	if a.Accounts == nil {
+		return nil, errors.New("no accounts are known here")
+	}
+	return a.Accounts.OfAttempt(ctx, bank, attemptID)
 }
 
 func inquire(ctx context.Context, g gateways.Gateway, v store.Visit) (Finding, error) {

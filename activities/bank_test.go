@@ -25,6 +25,10 @@ type bank struct {
 	visits  []gateways.Visit
 }
 
+func (b *bank) Fields() []gateways.Field { return nil }
+
+func (b *bank) Open(gateways.Credentials) (gateways.Gateway, error) { return b, nil }
+
 func (b *bank) ask(op string, v gateways.Visit) error {
 	b.asked, b.visits = append(b.asked, op), append(b.visits, v)
 	return b.errs[op]

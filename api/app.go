@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
 	"github.com/paysaga/paysaga/auth"
+	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
@@ -51,6 +52,7 @@ type Deps struct {
 	RatePerSecond  float64
 	RateBurst      int
 	ListPerMinute  int
+	BankPause      time.Duration // how long a bank that gave no sessions is left alone; 0 = never
 	TopUpWait      time.Duration // how long a caller waits for the reseller's word; 0 = 20 s
 	TopUpPatience  time.Duration // how long it may stay unknown before a person is called; 0 = 15 min
 }
@@ -66,6 +68,9 @@ type API struct {
 	Deps
 	app      *fiber.App
 	limits   *limits
+	sessions *sessions
+	signers  *auth.Signers
+	outbound *outbound.Client // calls merchants
 	draining atomic.Bool
 	drained  chan struct{} // closed when draining begins
 }
@@ -76,6 +81,9 @@ func New(deps Deps) *API {
 		deps.TopUpWait = defaultTopUpWait
 	}
 	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute), drained: make(chan struct{})}
+	a.sessions = a.newSessions()
+	a.signers = auth.NewSigners(deps.Store, deps.Vault)
+	a.outbound = newOutbound(deps.Dev)
 	a.app = fiber.New(fiber.Config{
 		AppName:                 "paysaga",
 		Immutable:               true, // strings outlive their request: they reach the database and Temporal
@@ -98,6 +106,8 @@ func New(deps Deps) *API {
 	a.topUpRoutes()
 	a.cardRoutes()
 	a.purchaseRoutes()
+	a.webhookRoutes()
+	a.v1Routes()
 	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
 	return a
 }

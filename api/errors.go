@@ -98,11 +98,14 @@ func (a *API) answerError(c *fiber.Ctx, err error) error {
 	if p.retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, fmt.Sprint(max(1, int(p.retry.Round(time.Second).Seconds()))))
 	}
-	if p.status == http.StatusUnauthorized && !isCardEndpoint(c.Path()) {
+	if p.status == http.StatusUnauthorized && !isCardEndpoint(c.Path()) && !speaksV1(c.Path()) {
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
 	if strings.HasPrefix(c.Path(), "/pay/") {
 		return a.payProblem(c, p)
+	}
+	if speaksV1(c.Path()) {
+		return v1Dialect(c, err, p)
 	}
 	if speaksPurchases(c.Path()) {
 		return purchaseDialect(c, p)

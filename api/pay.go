@@ -7,24 +7,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/paysaga/paysaga/api/pages"
-	"github.com/paysaga/paysaga/gateways"
-	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 )
 
 // The payer's side: hosted pages, and the way to the bank and back.
-
-// Gateways are the banks that payers can be sent to.
-type Gateways = gateways.Registry
 
 func (a *API) payRoutes() {
 	a.app.Get("/pay/assets/:name", a.payAsset)
@@ -83,43 +76,14 @@ func (a *API) checkout(p store.PaymentPage) pages.Checkout {
 		Payment:     shown(p),
 		Gateways:    a.offered(p),
 		Preferred:   p.Payment.PreferredMethod,
-		OpenAttempt: p.Attempt.State == state.AttemptOpen,
+		OpenAttempt: p.Attempt.Open,
+		NoSession:   noSession(p),
 	}
+	out.Unavailable = a.unavailable(p, out.Gateways)
 	if p.Payment.StateError != nil {
 		out.StateError = *p.Payment.StateError
 	}
 	return out
-}
-
-// offered lists the merchant's gateways that can take this payment: known here, within the bank's
-// amounts, and able to return money for as long as the merchant may still decline it.
-func (a *API) offered(p store.PaymentPage) []string {
-	var names []string
-	for _, name := range p.Merchant.Gateways {
-		g, err := a.Gateways.Get(name)
-		if err != nil {
-			continue
-		}
-		limits := g.Limits()
-		switch {
-		case p.Payment.Amount < limits.MinAmount, limits.MaxAmount > 0 && p.Payment.Amount > limits.MaxAmount:
-		case !p.Payment.AutoCollect && limits.UndoWindow != 0 && limits.UndoWindow < p.Merchant.CollectWindow.Duration():
-		default:
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// origins are the addresses that the page's form may lead to.
-func (a *API) origins(p store.PaymentPage) []string {
-	var origins []string
-	for _, name := range a.offered(p) {
-		if g, err := a.Gateways.Get(name); err == nil {
-			origins = append(origins, g.Origin())
-		}
-	}
-	return origins
 }
 
 func shown(p store.PaymentPage) pages.Payment {
@@ -186,117 +150,6 @@ func (a *API) payStatus(c *fiber.Ctx) error {
 	return c.JSON(now)
 }
 
-// payAtBank opens an attempt and sends the payer to the bank.
-func (a *API) payAtBank(c *fiber.Ctx) error {
-	ctx, cancel := requestContext(c)
-	defer cancel()
-	page, err := a.paymentPage(ctx, c)
-	if err != nil {
-		return err
-	}
-	if !payable(page) {
-		return c.Redirect(pagePath(page.Payment.Token), http.StatusSeeOther)
-	}
-	if err := a.limits.pay.take(page.Payment.Token); err != nil {
-		return err
-	}
-	choice, form := a.readChoice(c, page)
-	if choice == nil {
-		return a.render(c, http.StatusBadRequest, form, a.origins(page))
-	}
-	redirect, err := a.openAttempt(ctx, choice, page)
-	switch {
-	case errors.Is(err, store.ErrTooLate):
-		return c.Redirect(pagePath(page.Payment.Token), http.StatusSeeOther)
-	case errors.Is(err, store.ErrTooManyAttempts):
-		return &problem{status: http.StatusConflict, code: "too_many_attempts", message: "The payer started over too often"}
-	case err != nil:
-		return err
-	}
-	if redirect.Method == http.MethodGet {
-		setHeaders(c, pages.Security([]string{choice.gateway.Origin()}))
-		return c.Redirect(redirect.URL, http.StatusSeeOther)
-	}
-	chosen := shown(page)
-	chosen.Tip = choice.tip // the row gets it when the bank has taken it
-	return a.render(c, http.StatusOK, pages.ToBank{
-		Payment: chosen, Method: choice.gateway.Name(), Action: redirect.URL, Fields: redirect.Fields,
-	}, []string{choice.gateway.Origin()})
-}
-
-// payChoice is what the payer chose on the page.
-type payChoice struct {
-	gateway gateways.Gateway
-	tip     money.Rial
-	mobile  string
-}
-
-var mobilePattern = regexp.MustCompile(`^09\d{9}$`)
-
-// readChoice reads the form. A choice that cannot be accepted comes back as the page that says why.
-func (a *API) readChoice(c *fiber.Ctx, page store.PaymentPage) (*payChoice, pages.Checkout) {
-	form := a.checkout(page)
-	form.TipText, form.Mobile = strings.TrimSpace(c.FormValue("tip")), strings.TrimSpace(c.FormValue("mobile"))
-	choice := &payChoice{mobile: money.LatinDigits(form.Mobile)}
-	if choice.mobile != "" && !mobilePattern.MatchString(choice.mobile) {
-		form.MobileError = pages.MobileWrong
-	}
-	chosen := c.FormValue("gateway")
-	form.Preferred = chosen
-	g, err := a.Gateways.Get(chosen)
-	if err != nil || !slices.Contains(form.Gateways, chosen) {
-		form.GatewayError = pages.GatewayUnknown
-	}
-	choice.gateway = g
-	if form.TipText != "" {
-		choice.tip, err = money.ParseAmount(form.TipText)
-		if err != nil {
-			form.TipError = pages.TipNotNumber
-		}
-	}
-	total := page.Payment.Amount + choice.tip
-	if total > money.Max || (g != nil && g.Limits().MaxAmount > 0 && total > g.Limits().MaxAmount) {
-		form.TipError = pages.TipTooLarge
-	}
-	if form.MobileError != "" || form.GatewayError != "" || form.TipError != "" {
-		return nil, form
-	}
-	return choice, form
-}
-
-// openAttempt takes an invoice number, asks the bank for a session, and records it. When the bank
-// gives none the attempt has failed, whatever the reason: the payer never saw its address.
-func (a *API) openAttempt(ctx context.Context, choice *payChoice, page store.PaymentPage) (gateways.Redirect, error) {
-	attempt, err := a.Store.StartAttempt(ctx, store.NewAttempt{
-		Token: page.Payment.Token, Gateway: choice.gateway.Name(), Tip: choice.tip, Payer: maskMobile(choice.mobile),
-	})
-	if err != nil {
-		return gateways.Redirect{}, err
-	}
-	redirect, err := choice.gateway.CreateSession(ctx, gateways.Session{
-		Invoice:     attempt.ID,
-		Amount:      attempt.Amount,
-		CallbackURL: a.PublicURL + "/pay/callback/" + strconv.FormatInt(attempt.ID, 10) + "/" + attempt.CallbackKey,
-		Description: page.Payment.Description,
-		Mobile:      choice.mobile,
-	})
-	if err != nil {
-		if failed := a.Store.FailAttempt(context.WithoutCancel(ctx), attempt.ID, "no_session"); failed != nil {
-			a.Log.Warn("attempt not closed", "attempt", attempt.ID, "error", failed)
-		}
-		return gateways.Redirect{}, &problem{status: http.StatusBadGateway, code: "bank_unavailable", message: "The bank gave no session", cause: err}
-	}
-	return redirect, a.Store.OpenAttempt(ctx, attempt.ID, redirect.BankToken, choice.gateway.Limits().SessionLife)
-}
-
-// maskMobile keeps four digits and two: 0938*****25. The whole number is not stored.
-func maskMobile(mobile string) string {
-	if mobile == "" {
-		return ""
-	}
-	return mobile[:4] + "*****" + mobile[len(mobile)-2:]
-}
-
 // bankCallback takes the payer's browser back from the bank. It may be forged, repeated or missing:
 // it only makes the saga ask the bank.
 func (a *API) bankCallback(c *fiber.Ctx) error {
@@ -343,7 +196,7 @@ func pagePath(token string) string { return "/pay/" + token }
 
 // payProblem answers a payer with a page, and a polling script with its status.
 func (a *API) payProblem(c *fiber.Ctx, p *problem) error {
-	page := pages.Problem{Kind: pages.Internal, RequestID: requestID(c), RetryAfter: p.retry}
+	page := pages.Problem{Kind: pages.Internal, RequestID: requestID(c), RetryAfter: p.retry, Here: c.Path()}
 	switch p.status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		page.Kind = pages.NotFound
@@ -359,8 +212,22 @@ func (a *API) payProblem(c *fiber.Ctx, p *problem) error {
 
 type renderer interface{ Render(w io.Writer) error }
 
+// reader is who looks at the page, as the address or the browser says.
+func reader(c *fiber.Ctx) pages.Reader {
+	return pages.ReaderOf(c.Query("lang"), c.Get(fiber.HeaderAcceptLanguage))
+}
+
 func (a *API) render(c *fiber.Ctx, status int, page renderer, formAction []string) error {
 	setHeaders(c, pages.Security(formAction))
+	if _, ok := page.(pages.ToBank); ok {
+		setHeaders(c, pages.SecurityToBank(formAction))
+	}
+	if view, ok := page.(pages.View); ok {
+		who := reader(c)
+		page = view.For(who)
+		c.Set(fiber.HeaderContentLanguage, who.Lang.String())
+		c.Vary(fiber.HeaderAcceptLanguage)
+	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	c.Status(status)
 	return page.Render(c.Response().BodyWriter())

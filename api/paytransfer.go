@@ -24,7 +24,7 @@ func (a *API) payTransferRoutes() {
 	a.app.Get("/pay/transfer/:token", a.transferPage)
 	a.app.Post("/pay/transfer/:token/card", a.transferCard)
 	a.app.Get("/pay/transfer/:token/card", func(c *fiber.Ctx) error { // a reload of a refused form
-		return c.Redirect(transferPath(c.Params("token")), http.StatusSeeOther)
+		return c.Redirect(reader(c).Link(transferPath(c.Params("token"))), http.StatusSeeOther)
 	})
 }
 
@@ -75,7 +75,8 @@ func (a *API) transferView(ctx context.Context, p store.TransferPage) (pages.Tra
 			return view, err
 		}
 		view.Cards = append(view.Cards, pages.DestinationCard{
-			Number: string(number), Holder: d.Holder, Bank: banksms.Bank(d.Bank).Persian(), BankSlug: d.Bank,
+			Number: string(number), Holder: d.Holder, BankSlug: d.Bank,
+			Bank: banksms.Bank(d.Bank).Persian(), BankEnglish: banksms.Bank(d.Bank).English(),
 		})
 	}
 	// A payer is asked for a card only where the bank's SMS will show it.
@@ -127,7 +128,7 @@ func (a *API) transferCard(c *fiber.Ctx) error {
 	card, err := vault.ParsePAN(view.PayerCardText)
 	switch {
 	case !view.AskPayerCard: // it has one, or its bank never shows one: then a card would lose the payment
-		return c.Redirect(view.Path(), http.StatusSeeOther)
+		return c.Redirect(reader(c).Link(view.Path()), http.StatusSeeOther)
 	case err != nil:
 		view.CardError = pages.CardWrong
 		return a.render(c, http.StatusBadRequest, view, nil)
@@ -140,5 +141,5 @@ func (a *API) transferCard(c *fiber.Ctx) error {
 	if err != nil && !errors.Is(err, store.ErrConflict) { // else the page shows how it stands
 		return err
 	}
-	return c.Redirect(view.Path(), http.StatusSeeOther)
+	return c.Redirect(reader(c).Link(view.Path()), http.StatusSeeOther)
 }

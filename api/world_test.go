@@ -300,7 +300,7 @@ func (w *world) okEmpty(a answer) {
 func (w *world) facts() string {
 	w.Helper()
 	var out strings.Builder
-	for _, table := range []string{"payments", "attempts", "payment_events", "transfers", "transfer_events", "sms", "deposits", "card_vault", "topups", "topup_events", "balance_credits", "ledger_balances", "outbox", "ledger_transfers", "idempotency_keys", "merchants", "temporary_payment"} {
+	for _, table := range []string{"payments", "attempts", "payment_events", "gateway_accounts", "transfers", "transfer_events", "sms", "deposits", "card_vault", "topups", "topup_events", "balance_credits", "ledger_balances", "outbox", "ledger_transfers", "idempotency_keys", "merchants", "temporary_payment"} {
 		var rows string
 		err := w.db.NewRaw(`SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM ? t`, bun.Ident(table)).Scan(w.Context(), &rows)
 		require.NoError(w, err)

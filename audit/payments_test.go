@@ -3,7 +3,12 @@ package audit_test
 import (
 	"fmt"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/paysaga/paysaga/audit"
 	"github.com/paysaga/paysaga/state"
+	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/vault"
 )
 
 func wrongPayments() []wrong {
@@ -16,6 +21,7 @@ func wrongPayments() []wrong {
 		reason    = "every transfer has its fact"
 		agree     = "a payment and the attempt that serves it agree"
 		one       = "at most one attempt's money stays with a payment"
+		account   = "an attempt was made with its merchant's own account at its bank"
 		undecided = "nothing is undecided past its deadline"
 		ends      = "every attempt ends"
 		outbox    = "the outbox is empty when all is quiet"
@@ -51,6 +57,12 @@ func wrongPayments() []wrong {
 		{"the refund came from another merchant", func(b *books) {
 			b.exec(`UPDATE ledger_transfers SET debit_account = 'merchant/' || ? || '/held' WHERE ref = ?`, b.other.ID, fmt.Sprintf("attempt/%d/refunded", b.attempts[state.PaymentRefunded]))
 		}, returned, func(b *books) string { return attempt(b, state.PaymentRefunded) }, []string{held}},
+		{"an attempt was made with another merchant's account", func(b *books) {
+			b.account(b.other, "zibal", state.PaymentPaid)
+		}, account, func(b *books) string { return attempt(b, state.PaymentPaid) }, nil},
+		{"an attempt was made with an account at another bank", func(b *books) {
+			b.account(b.merchant, "saman", state.PaymentRefunded)
+		}, account, func(b *books) string { return attempt(b, state.PaymentRefunded) }, nil},
 		{"a collected payment reached nobody", func(b *books) {
 			b.exec(`DELETE FROM ledger_transfers WHERE ref = ?`, fmt.Sprintf("payment/%d/collected", b.payments[state.PaymentCollected].ID))
 		}, reached, func(b *books) string { return payment(b, state.PaymentCollected) }, []string{held, sums}},
@@ -98,4 +110,17 @@ func wrongPayments() []wrong {
 			b.exec(`INSERT INTO outbox (saga, ref, message, payload, created_at) VALUES ('payment', 'x', 'collected', '{}', now() - interval '61 seconds')`)
 		}, outbox, func(*books) string { return "payment/x collected" }, nil},
 	}
+}
+
+// account makes it look as if an attempt had been made with an account; with its merchant's own, nothing is wrong.
+func (b *books) account(of store.Merchant, gateway string, attempt state.Payment) {
+	b.Helper()
+	put := func(m store.Merchant, gateway string) {
+		g, err := b.store.PutGatewayAccount(b.Context(), m.ID, gateway, vault.Text{KeyID: "k", Sealed: []byte("x")})
+		require.NoError(b, err)
+		b.exec(`UPDATE attempts SET account_id = ? WHERE id = ?`, g.ID, b.attempts[attempt])
+	}
+	put(b.merchant, "zibal")
+	require.Empty(b, b.audit(audit.Config{}))
+	put(of, gateway)
 }

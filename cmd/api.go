@@ -45,11 +45,15 @@ func runAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	registry, err := banks(p.cfg)
+	if err != nil {
+		return err
+	}
 	app := api.New(api.Deps{
 		Store:    p.store,
 		Auth:     callers,
 		Sagas:    &sagas{client: p.temporal, ui: p.cfg.UIURL, namespace: p.cfg.TemporalNamespace},
-		Gateways: banks(p.cfg),
+		Gateways: registry,
 		Vault:    cards,
 		Log:      p.log,
 		Metrics:  api.NewMetrics(prometheus.DefaultRegisterer),
@@ -62,6 +66,7 @@ func runAPI(ctx context.Context) error {
 		RatePerSecond:  p.cfg.RatePerSecond,
 		RateBurst:      p.cfg.RateBurst,
 		ListPerMinute:  p.cfg.ListPerMinute,
+		BankPause:      p.cfg.BankPause,
 		TopUpWait:      p.cfg.TopUpWait,
 		TopUpPatience:  p.cfg.TopUpPatience,
 	})

@@ -27,9 +27,11 @@ func auditCommand() *cobra.Command {
 			about := audit.Config{Store: s, Grace: grace, Namespace: cfg.TemporalNamespace}
 			if cfg.Dev() {
 				about.SandboxURL, about.Resellers = cfg.SandboxURL, []string{"sandbox"}
-				for name := range banks(cfg) {
-					about.Gateways = append(about.Gateways, name)
+				registry, err := banks(cfg)
+				if err != nil {
+					return err
 				}
+				about.Gateways = registry.Names()
 			}
 			if cfg.TemporalAddress != "" {
 				temporal, err := openTemporal(cfg, slog.New(slog.DiscardHandler), nil)

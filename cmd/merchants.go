@@ -70,12 +70,15 @@ func merchantPut() *cobra.Command {
 			case transferWindow < 0 || smsDelay < 0 || patience < 0 || step < 0 || delta < 0:
 				return errors.New("card-to-card settings cannot be negative")
 			}
-			_, s, done, err := openStore(c.Context())
+			cfg, s, done, err := openStore(c.Context())
 			if err != nil {
 				return err
 			}
 			defer done()
 			m.PublicID, m.CollectWindow, m.Gateways = args[0], store.Seconds(window.Seconds()), nameList(gateways)
+			if err := knownBanks(cfg, m.Gateways); err != nil {
+				return err
+			}
 			m.TransferWindow, m.SMSDelay = store.Seconds(transferWindow.Seconds()), store.Seconds(smsDelay.Seconds())
 			m.AmountStep, m.AmountDelta, m.DepositPatience = money.Rial(step), money.Rial(delta), store.Seconds(patience.Seconds())
 			if _, err := s.PutMerchant(c.Context(), m); err != nil {
@@ -126,8 +129,8 @@ func branchAdd() *cobra.Command {
 }
 
 func keyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Create, list and revoke API keys"}
-	c.AddCommand(keyCreate(), keyList(), keyRevoke())
+	c := &cobra.Command{Use: "key", Short: "Create, list and revoke API keys; make signing keys"}
+	c.AddCommand(keyCreate(), keyList(), keyRevoke(), keySigning())
 	return c
 }
 

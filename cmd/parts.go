@@ -13,8 +13,8 @@ import (
 	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/dispatch"
-	"github.com/paysaga/paysaga/gateways"
 	"github.com/paysaga/paysaga/gateways/operators"
+	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/store"
 )
@@ -133,23 +133,6 @@ func (p *parts) listen(ctx context.Context) {
 	}
 }
 
-// banks lists the gateways of this installation. In development the sandbox bank answers under every
-// method name.
-func banks(cfg config.Config) gateways.Registry {
-	registry := gateways.Registry{}
-	if !cfg.Dev() {
-		return registry
-	}
-	httpClient := gateways.NewHTTPClient(5 * time.Second)
-	limits := gateways.Limits{
-		SessionLife: cfg.SandboxSessionLife, AutoReverse: 30 * time.Minute, UndoWindow: 3 * time.Hour, MinAmount: 1,
-	}
-	for _, name := range []string{"sandbox", "asanpardakht", "zarinpal", "zibal"} {
-		registry[name] = gateways.NewSandbox(name, cfg.SandboxURL, httpClient, limits)
-	}
-	return registry
-}
-
 // resellers lists the sellers of mobile top-ups of this installation.
 func resellers(cfg config.Config) operators.Registry {
 	registry := operators.Registry{}
@@ -172,6 +155,17 @@ func resellers(cfg config.Config) operators.Registry {
 		}))
 	}
 	return registry
+}
+
+// merchantURLs calls the addresses that merchants name.
+func merchantURLs(cfg config.Config) *outbound.Client { return outbound.New(outboundConfig(cfg)) }
+
+// outboundConfig says which addresses those may be; in development also this machine's.
+func outboundConfig(cfg config.Config) outbound.Config {
+	if !cfg.Dev() {
+		return outbound.Config{}
+	}
+	return outbound.Config{Dev: true, Allow: outbound.Loopback()}
 }
 
 // authenticator checks credentials as this installation is set up.

@@ -107,15 +107,18 @@ func migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return fixtures.Load(ctx, s, v, cfg.Dev())
+	if err := fixtures.Load(ctx, s, v, cfg.Dev()); err != nil {
+		return err
+	}
+	return wrap("inbox", fixtures.LoadInbox(ctx, s, v, cfg.SandboxURL+"/inbox/dev"))
 }
 
 func sandboxCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run the simulated outside world: a bank with a book of its own, and the merchants' phones",
-		Long: "Serves a bank that takes sessions, payers and settlements over HTTP, and phones that forward banks' text\n" +
-			"messages; keeps its own book on disk, and fails on request. Development only.",
+		Short: "Run the simulated outside world: banks with a book of their own, the merchants' phones and inboxes",
+		Long: "Serves banks that take sessions, payers and settlements over HTTP and pay money out, phones that forward banks' text\n" +
+			"messages, and inboxes that receive webhooks; keeps its own book on disk, and fails on request. Development only.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runSandbox(c.Context()) },
 	}
@@ -136,6 +139,9 @@ func runSandbox(ctx context.Context) error {
 	world, err := sandbox.New(sandbox.Config{
 		Book: filepath.Join(cfg.Home, "sandbox", "book.jsonl"), PublicURL: cfg.SandboxURL, APIURL: cfg.APIURL,
 		SessionLife: cfg.SandboxSessionLife, Phones: phones, Logger: cfg.Logger("sandbox"),
+		Inboxes: map[string]sandbox.InboxKeys{fixtures.DevInbox: {
+			PaymentKey: fixtures.PaymentSigningKey, PayoutKey: fixtures.PayoutSigningKey, Secret: fixtures.DevWebhookSecret,
+		}},
 	})
 	if err != nil {
 		return err

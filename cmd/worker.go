@@ -15,10 +15,12 @@ import (
 	"go.temporal.io/sdk/converter"
 	"golang.org/x/time/rate"
 
+	"github.com/paysaga/paysaga/accounts"
 	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/store"
+	"github.com/paysaga/paysaga/vault"
 	"github.com/paysaga/paysaga/worker"
 	"github.com/paysaga/paysaga/workflows"
 )
@@ -44,12 +46,21 @@ func runWorker(ctx context.Context) error {
 	if err := p.awaitTemporal(ctx); err != nil {
 		return err
 	}
+	vaults, err := vault.New(p.cfg.VaultKeys.Reveal())
+	if err != nil {
+		return err
+	}
+	calls, err := bankActivities(p.cfg, p.store, vaults)
+	if err != nil {
+		return err
+	}
 	workers := worker.New(p.temporal, worker.Options{
 		Payments:   &activities.Payments{Store: p.store},
-		Bank:       bankActivities(p.cfg),
+		Bank:       calls,
 		Transfers:  &activities.Transfers{Store: p.store},
 		Purchases:  &activities.Purchases{Store: p.store},
 		TopUps:     topUpActivities(p.cfg, p.store),
+		Webhooks:   webhookActivities(p.cfg, p.store, vaults),
 		StoreCalls: p.cfg.DatabasePool,
 	})
 	if err := workers.Start(); err != nil {
@@ -80,13 +91,16 @@ func runWorker(ctx context.Context) error {
 }
 
 // bankActivities call every bank within its rate.
-func bankActivities(cfg config.Config) *activities.Bank {
-	registry := banks(cfg)
+func bankActivities(cfg config.Config, s *store.Store, v *vault.Vault) (*activities.Bank, error) {
+	registry, err := banks(cfg)
+	if err != nil {
+		return nil, err
+	}
 	limits := make(map[string]*rate.Limiter, len(registry))
 	for name := range registry {
 		limits[name] = rate.NewLimiter(rate.Limit(cfg.BankCallsPerSecond), max(1, int(cfg.BankCallsPerSecond)))
 	}
-	return &activities.Bank{Gateways: registry, Limits: limits}
+	return &activities.Bank{Gateways: registry, Accounts: accounts.Book{Store: s, Vault: v}, Limits: limits}, nil
 }
 
 // topUpActivities call every reseller within the same rate as a bank.
@@ -97,6 +111,15 @@ func topUpActivities(cfg config.Config, s *store.Store) *activities.TopUps {
 		limits[name] = rate.NewLimiter(rate.Limit(cfg.BankCallsPerSecond), max(1, int(cfg.BankCallsPerSecond)))
 	}
 	return &activities.TopUps{Store: s, Operators: registry, Limits: limits}
+}
+
+// webhookActivities deliver to merchants, through the guard that keeps them from leading us into our own network.
+func webhookActivities(cfg config.Config, s *store.Store, v *vault.Vault) *activities.Webhooks {
+	schedule := cfg.WebhookSchedule
+	if len(schedule) == 0 {
+		schedule = activities.DefaultSchedule
+	}
+	return &activities.Webhooks{Store: s, Vault: v, Client: merchantURLs(cfg), Schedule: schedule, Pace: activities.NewPace(cfg.WebhookParallel)}
 }
 
 // awaitTemporal waits until the server answers and knows our search attributes.

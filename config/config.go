@@ -50,6 +50,11 @@ type Config struct {
 
 	// BankCallsPerSecond bounds the calls of one process to each bank.
 	BankCallsPerSecond float64 `env:"PAYSAGA_BANK_CALLS_PER_SECOND" envDefault:"200"`
+	// BankPause is how long a bank that gave no sessions is left alone before a payer is sent there again; 0 = never.
+	BankPause time.Duration `env:"PAYSAGA_BANK_PAUSE" envDefault:"30s"`
+	// BankURLs send the adapters of real banks elsewhere: "zibal=http://127.0.0.1:9,…". Development only: whoever
+	// answers there says what was paid.
+	BankURLs map[string]string `env:"PAYSAGA_BANK_URLS" envKeyValSeparator:"="`
 	// SandboxSessionLife is how long a session at the simulated bank can be paid.
 	SandboxSessionLife time.Duration `env:"PAYSAGA_SANDBOX_SESSION_LIFE" envDefault:"15m"`
 	// AttemptStart is the first invoice number; raise it when a bank has seen lower ones from an earlier system.
@@ -68,6 +73,11 @@ type Config struct {
 	TopUpWait time.Duration `env:"PAYSAGA_TOPUP_WAIT" envDefault:"20s"`
 	// TopUpPatience is how long a top-up's outcome may stay unknown before a person is called.
 	TopUpPatience time.Duration `env:"PAYSAGA_TOPUP_PATIENCE" envDefault:"15m"`
+	// WebhookSchedule are the pauses after failed deliveries; empty = Standard Webhooks', three days in all.
+	WebhookSchedule []time.Duration `env:"PAYSAGA_WEBHOOK_SCHEDULE"`
+	// WebhookParallel bounds one process's deliveries at once to one endpoint.
+	WebhookParallel int `env:"PAYSAGA_WEBHOOK_PARALLEL" envDefault:"8"`
+
 	// OutboxWorkers is how many deliveries to Temporal one process makes at once. Few: a burst of starts must not
 	// take the machine from those who are being answered. On two cores create's p99 is 7 ms with one, 13 with two.
 	OutboxWorkers int `env:"PAYSAGA_OUTBOX_WORKERS" envDefault:"1"`
@@ -138,6 +148,9 @@ func (c Config) check() error {
 	}
 	if c.JWTSecret != "" && len(c.JWTSecret) < shortestJWTSecret {
 		problems = append(problems, fmt.Errorf("PAYSAGA_JWT_SECRET must have at least %d characters", shortestJWTSecret))
+	}
+	if len(c.BankURLs) > 0 {
+		problems = append(problems, errors.New("PAYSAGA_BANK_URLS is for development: banks are called at their own addresses"))
 	}
 	if u, err := url.Parse(c.DatabaseURL); err == nil && u.Query().Get("sslmode") == "disable" && !localHost(u.Hostname()) {
 		problems = append(problems, errors.New("DATABASE_URL has sslmode=disable to a host that is not local"))

@@ -83,6 +83,7 @@ func TestProduction(t *testing.T) {
 		"public signing, older":  {map[string]string{"PAYSAGA_JWT_KEYS": own + "," + strings.Replace(devJWTKeys.Reveal(), "dev", "k0", 1)}, []string{"PAYSAGA_JWT_KEYS"}},
 		"short token secret":     {map[string]string{"PAYSAGA_JWT_SECRET": "short"}, []string{"PAYSAGA_JWT_SECRET"}},
 		"open database":          {map[string]string{"DATABASE_URL": "postgres://u:pw@db.internal/x?sslmode=disable"}, []string{"sslmode=disable"}},
+		"banks elsewhere":        {map[string]string{"PAYSAGA_BANK_URLS": "zibal=http://127.0.0.1:9"}, []string{"PAYSAGA_BANK_URLS"}},
 		"another environment":    {map[string]string{"PAYSAGA_ENV": "staging"}, []string{`"staging"`}},
 		"not a number":           {map[string]string{"PAYSAGA_RATE_BURST": "many"}, []string{"RateBurst"}},
 	} {

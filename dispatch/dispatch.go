@@ -173,6 +173,8 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 		return startSaga[workflows.TopUpInput](ctx, d, row, workflows.TopUpName)
 	case "purchase":
 		return startSaga[workflows.PurchaseInput](ctx, d, row, workflows.PurchaseName)
+	case "webhook":
+		return startSaga[workflows.WebhookInput](ctx, d, row, workflows.WebhookName)
 	}
 	return fmt.Errorf("no saga is called %q", row.Saga)
 }
@@ -210,7 +212,7 @@ func sagaID(row store.Delivery) (string, error) {
 	switch row.Saga {
 	case "payment":
 		return workflows.PaymentID(row.Ref), nil
-	case "transfer", "deposit", "topup", "purchase":
+	case "transfer", "deposit", "topup", "purchase", "webhook":
 		return row.Saga + "/" + row.Ref, nil // as TransferID and the others write them; start compares
 	}
 	return "", fmt.Errorf("no saga is called %q", row.Saga)

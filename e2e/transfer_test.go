@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/paysaga/paysaga/testbrowser"
 	"github.com/paysaga/paysaga/workflows"
 )
 
@@ -203,23 +204,23 @@ func TestTransferPagesInABrowser(t *testing.T) {
 	h, m := shared, shared.taxi()
 	tr := m.asks(t, 410_000)
 	b := newBrowser(t)
-	b.do(phone(), chromedp.Navigate(tr.Link))
-	b.sees("main#transfer[data-state=pending]")
-	b.picture("transfer-1-pay")
-	require.Contains(t, b.text("main"), "۶۲۱۹ ۸۶۰۰ ۰۰۰۰ ۰۰۱۹")
+	b.Do(testbrowser.Phone(), chromedp.Navigate(tr.Link))
+	b.Sees("main#transfer[data-state=pending]")
+	b.Picture("transfer-1-pay")
+	require.Contains(t, b.Text("main"), "۶۲۱۹ ۸۶۰۰ ۰۰۰۰ ۰۰۱۹")
 	h.phone(t, map[string]any{"bank": "saman", "amount": tr.Amount, "card": tr.Cart[0].Number})
-	b.sees("main#transfer[data-state=paid]") // by itself
-	b.picture("transfer-2-paid")
+	b.Sees("main#transfer[data-state=paid]") // by itself
+	b.Picture("transfer-2-paid")
 	require.Equal(t, 201, m.checks(t, tr))
 
 	stray := h.phone(t, map[string]any{"bank": "saman", "amount": tr.Amount + 5, "card": tr.Cart[0].Number})
 	row := fmt.Sprintf(`[data-deposit="%d"]`, stray[0].DepositID)
-	b.do(desktop(), chromedp.Navigate(h.inst.APIURL+"/ops/deposits"))
-	b.write("#key input", "test-operator")
-	b.click("#key button")
-	b.sees(row)
-	b.picture("ops-deposits")
-	require.Contains(t, b.text(row), "No transfer waits for this amount")
-	b.asksOnly(h.inst.APIURL)
+	b.Do(testbrowser.Desktop(), chromedp.Navigate(h.inst.APIURL+"/ops/deposits"))
+	b.Write("#key input", "test-operator")
+	b.Click("#key button")
+	b.Sees(row)
+	b.Picture("ops-deposits")
+	require.Contains(t, b.Text(row), "No transfer waits for this amount")
+	b.AsksOnly(h.inst.APIURL)
 	m.resolves(t, stray[0].DepositID, "ignore", 0)
 }

@@ -1,8 +1,10 @@
 package gateways
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,9 +27,10 @@ type Bank interface {
 
 // Field is one part of a merchant's credentials at a bank.
 type Field struct {
-	Name   string // "terminal_id": its key in [Credentials] and in a credentials file
-	Label  string // what the bank calls it
-	Secret bool   // never echoed when typed, never shown afterwards
+	Name     string // "terminal_id": its key in [Credentials] and in a credentials file
+	Label    string // what the bank calls it
+	Secret   bool   // never echoed when typed, never shown afterwards
+	Optional bool   // the account works without it
 }
 
 // Credentials are a merchant's account at one bank, by [Field.Name]. They never print.
@@ -41,7 +44,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 func (c Credentials) CheckFields(fields []Field) error {
 	var wrong []string
 	for _, f := range fields {
-		if strings.TrimSpace(c[f.Name]) == "" {
+		if !f.Optional && strings.TrimSpace(c[f.Name]) == "" {
 			wrong = append(wrong, f.Name+" is missing")
 		}
 	}
@@ -56,3 +59,21 @@ func (c Credentials) CheckFields(fields []Field) error {
 	slices.Sort(wrong)
 	return fmt.Errorf("credentials: %s", strings.Join(wrong, ", "))
 }
+
+// Registry finds banks by method name.
+type Registry map[string]Bank
+
+// ErrNoGateway means that no bank of this installation has the asked name.
+var ErrNoGateway = errors.New("no such gateway")
+
+// Get returns the bank called name.
+func (r Registry) Get(name string) (Bank, error) {
+	b, ok := r[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNoGateway, name)
+	}
+	return b, nil
+}
+
+// Names are the method names, sorted.
+func (r Registry) Names() []string { return slices.Sorted(maps.Keys(r)) }

@@ -45,6 +45,12 @@ func call(ctx context.Context, client *http.Client, op string, readOnly bool, re
 	return answer{status: res.StatusCode, body: body}, nil
 }
 
+// Call is the same for adapters of other packages.
+func Call(ctx context.Context, client *http.Client, op string, readOnly bool, req *http.Request) (status int, body []byte, err error) {
+	got, err := call(ctx, client, op, readOnly, req)
+	return got.status, got.body, err
+}
+
 // withoutURL drops the address from a transport error: queries carry invoices, and some banks want
 // credentials there.
 func withoutURL(err error) error {

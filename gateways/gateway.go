@@ -176,18 +176,3 @@ func Classify(err error) Class {
 	}
 	return ClassUnknown
 }
-
-// Registry finds gateways by method name.
-type Registry map[string]Gateway
-
-// ErrNoGateway means that no gateway has the asked name.
-var ErrNoGateway = errors.New("no such gateway")
-
-// Get returns the gateway called name.
-func (r Registry) Get(name string) (Gateway, error) {
-	g, ok := r[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrNoGateway, name)
-	}
-	return g, nil
-}

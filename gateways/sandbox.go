@@ -15,9 +15,10 @@ import (
 	"github.com/paysaga/paysaga/money"
 )
 
-// sandboxBank speaks to the simulated bank, whose wire is that of a bank with separate Verify,
-// Settlement, Reverse and Cancel, answered only by status.
-type sandboxBank struct {
+// SandboxBank speaks to the simulated bank, whose wire is that of a bank with separate Verify,
+// Settlement, Reverse and Cancel, answered only by status. It asks for no credentials, so it is bank and gateway
+// in one.
+type SandboxBank struct {
 	name   string
 	origin string
 	base   string // up to and including the bank's name
@@ -27,14 +28,20 @@ type sandboxBank struct {
 
 // NewSandbox returns the simulated bank called name at baseURL, "http://127.0.0.1:8090". Each name is
 // its own bank with its own invoices. The client comes from [NewHTTPClient].
-func NewSandbox(name, baseURL string, client *http.Client, limits Limits) Gateway {
+func NewSandbox(name, baseURL string, client *http.Client, limits Limits) *SandboxBank {
 	origin := strings.TrimRight(baseURL, "/")
-	return &sandboxBank{name: name, origin: origin, base: origin + "/bank/" + url.PathEscape(name), client: client, limits: limits}
+	return &SandboxBank{name: name, origin: origin, base: origin + "/bank/" + url.PathEscape(name), client: client, limits: limits}
 }
 
-func (b *sandboxBank) Name() string   { return b.name }
-func (b *sandboxBank) Origin() string { return b.origin }
-func (b *sandboxBank) Limits() Limits { return b.limits }
+func (b *SandboxBank) Name() string   { return b.name }
+func (b *SandboxBank) Origin() string { return b.origin }
+func (b *SandboxBank) Limits() Limits { return b.limits }
+
+// Fields are none: this bank knows every merchant.
+func (b *SandboxBank) Fields() []Field { return nil }
+
+// Open refuses credentials, which this bank has no use for.
+func (b *SandboxBank) Open(c Credentials) (Gateway, error) { return b, c.CheckFields(nil) }
 
 // sandboxConfiguration is the merchant's contract number, one for all at the simulated bank.
 const sandboxConfiguration = 1
@@ -42,7 +49,7 @@ const sandboxConfiguration = 1
 // sandboxDate is how this bank writes a time.
 const sandboxDate = "20060102 150405"
 
-func (b *sandboxBank) CreateSession(ctx context.Context, in Session) (Redirect, error) {
+func (b *SandboxBank) CreateSession(ctx context.Context, in Session) (Redirect, error) {
 	const op = "Token"
 	got, err := b.post(ctx, op, map[string]any{
 		"serviceTypeId":           1,
@@ -87,7 +94,7 @@ type tranResult struct {
 	Reason string `json:"reason"`
 }
 
-func (b *sandboxBank) Result(ctx context.Context, v Visit) (Result, error) {
+func (b *SandboxBank) Result(ctx context.Context, v Visit) (Result, error) {
 	const op = "TranResult"
 	query := url.Values{
 		"merchantConfigurationId": {strconv.Itoa(sandboxConfiguration)},
@@ -151,16 +158,16 @@ func (r tranResult) result() Result {
 	}
 }
 
-func (b *sandboxBank) Verify(ctx context.Context, v Visit) (Receipt, error) {
+func (b *SandboxBank) Verify(ctx context.Context, v Visit) (Receipt, error) {
 	return Receipt{}, b.do(ctx, "Verify", v)
 }
 
-func (b *sandboxBank) Settle(ctx context.Context, v Visit) error {
+func (b *SandboxBank) Settle(ctx context.Context, v Visit) error {
 	return b.do(ctx, "Settlement", v)
 }
 
 // do makes one call whose only good outcome is that it happened, now or before.
-func (b *sandboxBank) do(ctx context.Context, op string, v Visit) error {
+func (b *SandboxBank) do(ctx context.Context, op string, v Visit) error {
 	if v.BankTran == "" {
 		r, err := b.Result(ctx, v)
 		switch {
@@ -181,7 +188,7 @@ func (b *sandboxBank) do(ctx context.Context, op string, v Visit) error {
 }
 
 // Undo walks the three ways back in the order the transaction's state closes them.
-func (b *sandboxBank) Undo(ctx context.Context, v Visit) (Undone, error) {
+func (b *SandboxBank) Undo(ctx context.Context, v Visit) (Undone, error) {
 	if v.BankTran == "" {
 		r, err := b.Result(ctx, v)
 		if err != nil {
@@ -239,7 +246,7 @@ func neverTaken(r Result) (Undone, error) {
 }
 
 // ask makes one of the calls that are answered only by status.
-func (b *sandboxBank) ask(ctx context.Context, op string, v Visit) (meaning, int, error) {
+func (b *SandboxBank) ask(ctx context.Context, op string, v Visit) (meaning, int, error) {
 	tran, err := strconv.ParseUint(v.BankTran, 10, 64)
 	if err != nil {
 		return meaning{}, 0, &Refused{Op: op, Code: "400", Why: "the transaction id is not a number"}
@@ -254,7 +261,7 @@ func (b *sandboxBank) ask(ctx context.Context, op string, v Visit) (meaning, int
 	return codes[op][got.status], got.status, nil
 }
 
-func (b *sandboxBank) post(ctx context.Context, op string, in any) (answer, error) {
+func (b *SandboxBank) post(ctx context.Context, op string, in any) (answer, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return answer{}, &Unavailable{Op: op, Err: err}
@@ -268,7 +275,7 @@ func (b *sandboxBank) post(ctx context.Context, op string, in any) (answer, erro
 }
 
 // Check asks for an invoice that never was.
-func (b *sandboxBank) Check(ctx context.Context) error {
+func (b *SandboxBank) Check(ctx context.Context) error {
 	_, err := b.Result(ctx, Visit{})
 	return err
 }

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -34,112 +33,32 @@ const (
 
 var bankName = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
-// reply is what a bank has to say to one call.
-type reply struct {
-	code   int
-	body   any // nil = none
-	effect bool
-	hang   bool
+// generic is how a bank without a wire of its own speaks.
+func generic(bank string) style {
+	return style{
+		bank: bank,
+		refuse: func(op string) reply {
+			if op == opToken {
+				return reply{code: codeDisabled}
+			}
+			return reply{code: codeBadRequest}
+		},
+		unknown: func(op string) reply {
+			if op == opToken || op == opResult {
+				return reply{code: codeTokenInternal}
+			}
+			return reply{code: codeUndetermined}
+		},
+		inside:     func(string) reply { return reply{code: codeOK, body: map[string]any{"code": codeInternal}} },
+		statusOnly: statusOnly,
+	}
 }
 
-// serve answers one call to a bank, with the failure that the rules draw for it.
+// statusOnly says that an operation is answered by an HTTP status and nothing else.
+func statusOnly(op string) bool { return op != opToken && op != opResult }
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, op string, invoice int64, do func() reply) {
-	set := s.rules.get().Bank
-	failure, slow := set.draw(op)
-	if slow > 0 && !s.wait(r, slow) {
-		return
-	}
-
-	var got reply
-	switch failure {
-	case failTimeoutBefore:
-	case failRefuse:
-		got.code = codeBadRequest
-		if op == opToken {
-			got.code = codeDisabled
-		}
-	case failUnknown, failGarbage:
-		if rand.IntN(2) == 0 {
-			got = do()
-		}
-	default:
-		got = do()
-	}
-
-	call := Call{At: s.book.now(), Bank: r.PathValue("bank"), Op: op, Invoice: invoice, Effect: got.effect, Rule: failure}
-	switch {
-	case failure == failTimeoutBefore, failure == failTimeoutAfter, got.hang:
-		if failure == "" {
-			call.Rule = "verify_timeout"
-		}
-		s.calls.add(call)
-		s.hold(w, r, orElse(set.Hold, defaultHold))
-		return
-	case failure == failUnknown:
-		got = reply{code: undetermined(op)}
-	case failure == failGarbage:
-		got = garbage(op)
-	}
-	call.Answer = got.code
-	s.calls.add(call)
-	s.log.Debug("bank call", "bank", call.Bank, "op", op, "invoice", invoice, "answer", got.code, "effect", call.Effect, "rule", call.Rule)
-	write(w, got)
-}
-
-func write(w http.ResponseWriter, got reply) {
-	switch body := got.body.(type) {
-	case nil:
-		w.WriteHeader(got.code)
-	case page:
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(got.code)
-		_, _ = w.Write([]byte(body))
-	default:
-		writeJSON(w, got.code, body)
-	}
-}
-
-func undetermined(op string) int {
-	if op == opToken || op == opResult {
-		return codeTokenInternal
-	}
-	return codeUndetermined
-}
-
-// page is a body that is not JSON.
-type page string
-
-// garbage is an answer that makes no sense: a proxy's page where a status or JSON should be.
-func garbage(op string) reply {
-	const html = page("<html><body><h1>Bad Gateway</h1></body></html>")
-	if op == opToken || op == opResult {
-		return reply{code: codeOK, body: html}
-	}
-	return reply{code: http.StatusBadGateway, body: html}
-}
-
-// wait lets d pass, unless the client leaves or the sandbox closes first.
-func (s *Server) wait(r *http.Request, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-	case <-s.closing.Done():
-	}
-	return false
-}
-
-// hold keeps the client waiting and then breaks the connection without an answer.
-func (s *Server) hold(w http.ResponseWriter, r *http.Request, d time.Duration) {
-	s.wait(r, d)
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		w.WriteHeader(http.StatusGatewayTimeout) // a recorder or HTTP/2: the nearest thing
-		return
-	}
-	conn.Close()
+	s.answer(w, r, generic(r.PathValue("bank")), op, invoice, do)
 }
 
 type tokenRequest struct {

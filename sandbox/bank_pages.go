@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -28,15 +29,17 @@ var buttons = []string{doPay, doDecline, doLoseCallback, doPayLate, doVerifyTime
 
 // bankPage shows an open session with its buttons, or what became of it.
 func (s *Server) bankPage(w http.ResponseWriter, r *http.Request) {
-	charge, ok := s.session(w, r)
-	if !ok {
+	if charge, ok := s.session(w, r); ok {
+		s.showSession(w, charge)
+	}
+}
+
+func (s *Server) showSession(w http.ResponseWriter, c Charge) {
+	if c.State != Open {
+		s.showReturn(w, c)
 		return
 	}
-	if charge.State != Open {
-		s.showReturn(w, charge)
-		return
-	}
-	s.show(w, http.StatusOK, "bank.html", charge, s.api)
+	s.show(w, http.StatusOK, "bank.html", c, s.api)
 }
 
 // press does what the payer chose.
@@ -78,9 +81,9 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 	}
 
 	switch {
-	case do == doLoseCallback && charge.State == Paid:
+	case do == doLoseCallback && charge.justPaid():
 		s.show(w, http.StatusOK, "closed.html", charge)
-	case do == doCallbackTwice && charge.State == Paid:
+	case do == doCallbackTwice && charge.justPaid():
 		s.running.Go(func() { s.sendCallback(charge) })
 		s.showReturn(w, charge)
 	default:
@@ -110,10 +113,32 @@ func (s *Server) showReturn(w http.ResponseWriter, c Charge) {
 	if callback, err := origin(c.Callback); err == nil && *callback != *s.api {
 		targets = append(targets, callback)
 	}
+	method, action, fields := s.wayBack(c)
 	s.show(w, http.StatusOK, "return.html", struct {
 		Charge
-		Fields []field
-	}{c, callbackFields(c)}, targets...)
+		Method, Action string
+		Fields         []field
+	}{c, method, action, fields}, targets...)
+}
+
+// wayBack is the form that brings the payer back. A GET form replaces its action's query, so that
+// becomes fields.
+func (s *Server) wayBack(c Charge) (method, action string, fields []field) {
+	back := way{"post", callbackFields(c)}
+	if c.Wire {
+		back = s.wires[c.Bank].back(c)
+	}
+	u, err := url.Parse(c.Callback)
+	if back.method != "get" || err != nil {
+		return back.method, c.Callback, back.fields
+	}
+	for name, values := range u.Query() {
+		for _, v := range values {
+			fields = append(fields, field{name, v})
+		}
+	}
+	u.RawQuery = ""
+	return back.method, u.String(), append(fields, back.fields...)
 }
 
 type field struct{ Name, Value string }
@@ -142,13 +167,18 @@ func (s *Server) sendCallback(c Charge) {
 		s.log.Warn("callback not sent: foreign address", "bank", c.Bank, "invoice", c.Invoice)
 		return
 	}
+	method, action, fields := s.wayBack(c)
 	form := url.Values{}
-	for _, f := range callbackFields(c) {
+	for _, f := range fields {
 		form.Set(f.Name, f.Value)
 	}
 	ctx, cancel := context.WithTimeout(s.closing, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Callback, strings.NewReader(form.Encode()))
+	var body io.Reader = strings.NewReader(form.Encode())
+	if method == "get" {
+		action, body = action+"?"+form.Encode(), nil
+	}
+	req, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), action, body)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -12,9 +13,8 @@ import (
 // book is everything the banks have done. Each line of its journal is a whole charge as it became;
 // the last line of a charge is its present.
 type book struct {
-	now     func() time.Time
-	session time.Duration
-	reverse time.Duration
+	now   func() time.Time
+	terms func(c *Charge) terms
 
 	mu        sync.Mutex
 	journal   *journal
@@ -41,11 +41,10 @@ var (
 	errNotFound  = errors.New("no such session")
 )
 
-func openBook(path string, session, reverse time.Duration, now func() time.Time) (*book, error) {
+func openBook(path string, terms func(c *Charge) terms, now func() time.Time) (*book, error) {
 	b := &book{
 		now:       now,
-		session:   session,
-		reverse:   reverse,
+		terms:     terms,
 		byInvoice: map[invoiceKey]*Charge{},
 		byTran:    map[int64]*Charge{},
 		byRef:     map[string]*Charge{},
@@ -94,7 +93,7 @@ func (b *book) store(c Charge) error {
 	return nil
 }
 
-// open starts a session for an invoice that this bank has never seen.
+// open starts a session for an invoice that this bank has never seen. Its token is c.RefID, or one made up here.
 func (b *book) open(c Charge) (Charge, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,12 +101,12 @@ func (b *book) open(c Charge) (Charge, error) {
 		return Charge{}, errDuplicate
 	}
 	now := b.now()
-	c.State = Open
-	c.RefID = rand.Text()
+	c.State, c.NoSettlement = Open, b.terms(&c).noSettlement
+	c.RefID = cmp.Or(c.RefID, rand.Text())
 	c.Tran = b.lastTran + 1
 	c.RRN = fmt.Sprint(firstRRN + c.Tran - firstTran)
 	c.Card = fmt.Sprintf("603799******%04d", c.Tran%10_000)
-	c.CreatedAt, c.ExpiresAt = now, now.Add(b.session)
+	c.CreatedAt, c.ExpiresAt = now, now.Add(b.terms(&c).session)
 	return c, b.store(c)
 }
 
@@ -119,7 +118,7 @@ func (b *book) invoice(bank string, invoice int64) (Charge, bool) {
 	if c == nil {
 		return Charge{}, false
 	}
-	return c.at(b.now(), b.reverse), true
+	return c.at(b.now(), b.terms(c)), true
 }
 
 // ref finds a charge by its session's token.
@@ -135,7 +134,7 @@ func (b *book) change(bank, ref string, f func(c *Charge) bool) (Charge, error) 
 	if c == nil || c.Bank != bank {
 		return Charge{}, errNotFound
 	}
-	next := c.at(b.now(), b.reverse)
+	next := c.at(b.now(), b.terms(c))
 	if !f(&next) {
 		return next, nil
 	}
@@ -149,7 +148,7 @@ func (b *book) pay(bank, ref string, hangVerify bool) (Charge, error) {
 			return false
 		}
 		c.HangVerify = hangVerify
-		c.pay(b.now(), b.reverse)
+		c.pay(b.now(), b.terms(c))
 		return true
 	})
 }
@@ -180,8 +179,9 @@ func (b *book) decline(bank, ref string) (Charge, error) {
 // outcome is what an operation came to.
 type outcome struct {
 	code   int
-	effect bool // it changed the charge now
-	hang   bool // the payer asked for this answer never to come
+	effect bool   // it changed the charge now
+	hang   bool   // the payer asked for this answer never to come
+	charge Charge // as it is now; zero when there is none
 }
 
 // act does one operation of the merchant on a transaction.
@@ -192,16 +192,27 @@ func (b *book) act(bank, op string, tran int64) (outcome, error) {
 	if c == nil || c.Bank != bank {
 		return outcome{code: missing(op)}, nil
 	}
-	next := c.at(b.now(), b.reverse)
+	next := c.at(b.now(), b.terms(c))
 	hang := op == opVerify && next.HangVerify
-	code := next.act(op, b.now())
+	code := next.act(op, b.now(), b.terms(c))
 	if code != 200 {
-		return outcome{code: code}, nil
+		return outcome{code: code, charge: next}, nil
 	}
 	if err := b.store(next); err != nil {
 		return outcome{}, err
 	}
-	return outcome{code: code, effect: true, hang: hang}, nil
+	return outcome{code: code, effect: true, hang: hang, charge: next}, nil
+}
+
+// tran finds a charge by its transaction.
+func (b *book) tran(bank string, tran int64) (Charge, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.byTran[tran]
+	if c == nil || c.Bank != bank {
+		return Charge{}, false
+	}
+	return c.at(b.now(), b.terms(c)), true
 }
 
 // invoiceOf names the invoice of a transaction, 0 when there is none.
@@ -221,7 +232,7 @@ func (b *book) list(match func(c *Charge) bool) []Charge {
 	now := b.now()
 	out := []Charge{}
 	for _, stored := range b.charges {
-		if c := stored.at(now, b.reverse); match(&c) {
+		if c := stored.at(now, b.terms(stored)); match(&c) {
 			out = append(out, c.public())
 		}
 	}

@@ -26,12 +26,14 @@ type Book struct {
 	Refunds    []Refund   `json:"refunds"`
 	Deposits   []Deposit  `json:"deposits"`
 	Deliveries []Delivery `json:"deliveries"`
-	Transfers  []any      `json:"transfers"`
+	Transfers  []Transfer `json:"transfers"`
+	Wallets    Wallets    `json:"wallets"`
 	Calls      []Call     `json:"calls,omitempty"`
 }
 
 // getBook answers with the book, whole or filtered by ?bank=, ?invoice=, ?state=, ?key=; ?calls=1 adds the log
-// of calls. Deposits have a bank, but neither invoice nor state nor key; deliveries have only state and key.
+// of calls. Deposits have a bank, but neither invoice nor state nor key; deliveries and
+// transfers out have only state and key; wallets have only a key.
 func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	bank, state, key := query.Get("bank"), State(query.Get("state")), query.Get("key")
@@ -44,7 +46,7 @@ func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 
-	book := Book{Refunds: []Refund{}, Transfers: []any{}}
+	book := Book{Refunds: []Refund{}}
 	book.Charges = s.book.list(func(c *Charge) bool {
 		return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice) && (state == "" || c.State == state) && key == ""
 	})
@@ -59,6 +61,13 @@ func (s *Server) getBook(w http.ResponseWriter, r *http.Request) {
 	book.Deliveries = s.operator.book.list(s.book.now(), func(d *Delivery) bool {
 		return bank == "" && invoice == 0 && (state == "" || d.State == string(state)) && (key == "" || d.Key == key)
 	})
+	book.Transfers = s.payouts.list(s.book.now(), func(t *Transfer) bool {
+		return bank == "" && invoice == 0 && (state == "" || t.State == string(state)) && (key == "" || t.Reference == key)
+	})
+	book.Wallets = noWallets()
+	if bank == "" && invoice == 0 && state == "" {
+		book.Wallets = s.wallets.list(key)
+	}
 	if query.Get("calls") == "1" {
 		book.Calls = s.calls.list(func(c *Call) bool {
 			return (bank == "" || c.Bank == bank) && (invoice == 0 || c.Invoice == invoice) && (key == "" || c.Key == key)

@@ -14,11 +14,13 @@ import (
 
 func testBook(t testing.TB, path string, now func() time.Time) *book {
 	t.Helper()
-	b, err := openBook(path, 15*time.Minute, 30*time.Minute, now)
+	b, err := openBook(path, testTerms, now)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.close() })
 	return b
 }
+
+func testTerms(*Charge) terms { return genericTerms(15*time.Minute, 30*time.Minute) }
 
 func everyCharge(*Charge) bool { return true }
 
@@ -62,7 +64,7 @@ func TestBookDropsATornLastLine(t *testing.T) {
 func TestBookRefusesABrokenLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "book.jsonl")
 	require.NoError(t, os.WriteFile(path, []byte("{\"bank\":\n{}\n"), 0o600))
-	_, err := openBook(path, time.Minute, time.Minute, time.Now)
+	_, err := openBook(path, testTerms, time.Now)
 	require.ErrorContains(t, err, "line 1")
 }
 
@@ -100,7 +102,7 @@ func TestBookDecidesRacesOnce(t *testing.T) {
 								return false
 							}
 							paid.Add(1)
-							c.pay(b.now(), b.reverse)
+							c.pay(b.now(), b.terms(c))
 							return true
 						})
 						if err != nil {
@@ -158,10 +160,10 @@ func TestChargeInTime(t *testing.T) {
 		"expired stays so for long": {open, 100 * time.Hour, Expired},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, c.charge.at(start.Add(c.after), window).State)
+			require.Equal(t, c.want, c.charge.at(start.Add(c.after), testTerms(nil)).State)
 		})
 	}
-	seen := late.at(start.Add(time.Hour), window)
+	seen := late.at(start.Add(time.Hour), testTerms(nil))
 	require.Equal(t, late.PayAt, seen.PaidAt)
 	require.Equal(t, late.PayAt.Add(window), seen.ReturnedAt)
 }

@@ -9,10 +9,10 @@ import (
 // of them.
 type Call struct {
 	At      time.Time `json:"at"`
-	Bank    string    `json:"bank"` // or "operator"
+	Bank    string    `json:"bank"` // or "operator", "payout", "wallet"
 	Op      string    `json:"op"`
 	Invoice int64     `json:"invoice"`        // at a bank
-	Key     string    `json:"key,omitempty"`  // at the operator
+	Key     string    `json:"key,omitempty"`  // at the operator; of a payout its reference; of a wallet reference or IBAN
 	Answer  int       `json:"answer"`         // HTTP status; 0 = no answer was sent
 	Effect  bool      `json:"effect"`         // the book changed
 	Rule    string    `json:"rule,omitempty"` // the failure that was played

@@ -22,11 +22,25 @@ const (
 	Expired   State = "expired"   // nobody paid in the session's time
 )
 
-// The bank's own clock after a payment.
+// terms are a bank's own windows.
+type terms struct {
+	session      time.Duration // a payer may stay this long
+	reverse      time.Duration // from payment; then unverified money goes back by itself. 0 = never
+	cancel       time.Duration // from payment; until then verified money can be taken back
+	fromVerify   bool          // … from verification instead
+	settle       time.Duration // from payment; then verified money is settled by itself. 0 = never
+	noSettlement bool          // Settle is no call at this bank: it pays out by itself, and a refund needs none
+}
+
+// The clock of the generic bank after a payment.
 const (
-	cancelWindow = 3 * time.Hour  // Cancel works this long
-	settleAfter  = 12 * time.Hour // verified money is settled by itself
+	cancelWindow = 3 * time.Hour
+	settleAfter  = 12 * time.Hour
 )
+
+func genericTerms(session, reverse time.Duration) terms {
+	return terms{session: session, reverse: reverse, cancel: cancelWindow, settle: settleAfter}
+}
 
 // Charge is one session at a bank and the money it moved. Amounts are rial, times UTC.
 type Charge struct {
@@ -52,8 +66,14 @@ type Charge struct {
 	ReturnedAt time.Time `json:"returned_at,omitzero"`
 	ReturnedBy string    `json:"returned_by,omitempty"` // merchant or bank
 
+	// Wire: opened through the bank's own wire, not the generic one.
+	Wire bool `json:"wire,omitempty"`
+	// NoSettlement: at this bank verified money is paid out without being asked for.
+	NoSettlement bool `json:"no_settlement,omitempty"`
 	// HangVerify: the next Verify takes effect and is never answered.
 	HangVerify bool `json:"hang_verify,omitempty"`
+	// VerifiesItself: the bank verifies the money when it is paid, so it never goes back unasked.
+	VerifiesItself bool `json:"verifies_itself,omitempty"`
 }
 
 // The operations a merchant asks for, as rules and the call log name them.
@@ -101,37 +121,47 @@ func missing(op string) int {
 }
 
 // at returns the charge as it is at now: what time alone does to it is computed, never stored.
-// Unverified money goes back after autoReverse.
-func (c Charge) at(now time.Time, autoReverse time.Duration) Charge {
+func (c Charge) at(now time.Time, t terms) Charge {
 	if c.State == Open && !c.PayAt.IsZero() && !now.Before(c.PayAt) && c.PayAt.Before(c.ExpiresAt) {
-		c.pay(c.PayAt, autoReverse)
+		c.pay(c.PayAt, t)
 	}
 	switch {
 	case c.State == Open && !now.Before(c.ExpiresAt):
 		c.State = Expired
-	case c.State == Paid && !now.Before(c.ReverseAt):
+	case c.State == Paid && !c.ReverseAt.IsZero() && !now.Before(c.ReverseAt):
 		c.State, c.ReturnedAt, c.ReturnedBy = Reversed, c.ReverseAt, "bank"
-	case c.State == Verified && !now.Before(c.PaidAt.Add(settleAfter)):
-		c.State, c.SettledAt = Settled, c.PaidAt.Add(settleAfter)
+	case c.State == Verified && t.settle > 0 && !now.Before(c.PaidAt.Add(t.settle)):
+		c.State, c.SettledAt = Settled, c.PaidAt.Add(t.settle)
 	}
 	return c
 }
 
 // pay takes the payer's money.
-func (c *Charge) pay(at time.Time, autoReverse time.Duration) {
-	c.State, c.PaidAt, c.ReverseAt = Paid, at, at.Add(autoReverse)
+func (c *Charge) pay(at time.Time, t terms) {
+	c.State, c.PaidAt = Paid, at
+	switch {
+	case c.VerifiesItself:
+		c.State, c.VerifiedAt = Verified, at
+	case t.reverse > 0:
+		c.ReverseAt = at.Add(t.reverse)
+	}
 }
 
 // act does one operation and answers with its code; 200 means that it took effect now.
-func (c *Charge) act(op string, now time.Time) int {
+func (c *Charge) act(op string, now time.Time, t terms) int {
 	move := moves[op]
-	if c.State != move.from {
+	early := op == opRefund && c.State == Verified && t.noSettlement
+	if c.State != move.from && !early {
 		if code, ok := answers[op][c.State]; ok {
 			return code
 		}
 		return missing(op)
 	}
-	if op == opCancel && now.After(c.PaidAt.Add(cancelWindow)) {
+	from := c.PaidAt
+	if t.fromVerify {
+		from = c.VerifiedAt
+	}
+	if op == opCancel && now.After(from.Add(t.cancel)) {
 		return codeCancelLate
 	}
 	c.State = move.to
@@ -145,6 +175,9 @@ func (c *Charge) act(op string, now time.Time) int {
 	}
 	return 200
 }
+
+// justPaid says that nobody but the payer has done anything with the charge.
+func (c Charge) justPaid() bool { return c.State == Paid || c.VerifiesItself && c.State == Verified }
 
 // public hides what the outside has no business with: the callback's secret, and the transaction of
 // money that never moved.

@@ -33,6 +33,14 @@ const (
 	codeNoSuchOrder     = "no_such_order"
 	codeForbidden       = "forbidden"
 	codeUnsure          = "undetermined"
+
+	// Of the bank that pays out.
+	codeNoFunds       = "insufficient_funds"
+	codeDuplicateRef  = "duplicate_reference"
+	codeInvalidIBAN   = "invalid_iban"
+	codeInvalidCard   = "invalid_card"
+	codeInvalidRail   = "invalid_rail"
+	codeAccountClosed = "account_closed"
 )
 
 // orderStatus is the HTTP status of the errors that are not 422.
@@ -43,6 +51,9 @@ var orderStatus = map[string]int{
 	codeNoSuchOrder:    http.StatusNotFound,
 	codeForbidden:      http.StatusForbidden,
 	codeUnsure:         http.StatusInternalServerError,
+	codeNoFunds:        http.StatusPaymentRequired,
+	codeDuplicateRef:   http.StatusConflict,
+	codeNoSuchAccount:  http.StatusNotFound,
 }
 
 // no is an answer that is an error.
@@ -58,6 +69,12 @@ func no(code string) reply {
 // empty, or codeRefused when the rules want the call refused.
 func (s *Server) serveOperator(w http.ResponseWriter, r *http.Request, op, key string, do func(rules OperatorRules, refusal string) reply) {
 	rules := s.rules.get().Operator
+	s.serveSide(w, r, "operator", rules.RuleSet, op, key, func(refusal string) reply { return do(rules, refusal) })
+}
+
+// serveSide answers one call to a side whose errors are {"error": "…"}: the operator, the bank that pays out, the one that
+// keeps static accounts.
+func (s *Server) serveSide(w http.ResponseWriter, r *http.Request, side string, rules RuleSet, op, key string, do func(refusal string) reply) {
 	failure, slow := rules.draw(op)
 	if slow > 0 && !s.wait(r, slow) {
 		return
@@ -70,16 +87,16 @@ func (s *Server) serveOperator(w http.ResponseWriter, r *http.Request, op, key s
 	switch failure {
 	case failTimeoutBefore:
 	case failRefuse:
-		got = do(rules, codeRefused)
-	case failUnknown, failGarbage:
-		if rand.IntN(2) == 0 {
-			got = do(rules, "")
-		}
+		got = do(codeRefused)
+	case "", failTimeoutAfter:
+		got = do("")
 	default:
-		got = do(rules, "")
+		if rand.IntN(2) == 0 {
+			got = do("")
+		}
 	}
 
-	call := Call{At: s.book.now(), Bank: "operator", Op: op, Key: key, Effect: got.effect, Rule: failure}
+	call := Call{At: s.book.now(), Bank: side, Op: op, Key: key, Effect: got.effect, Rule: failure}
 	switch failure {
 	case failTimeoutBefore, failTimeoutAfter:
 		s.calls.add(call)
@@ -87,13 +104,16 @@ func (s *Server) serveOperator(w http.ResponseWriter, r *http.Request, op, key s
 		return
 	case failUnknown:
 		got = no(codeUnsure)
-	case failGarbage:
-		got = reply{code: http.StatusOK, body: page("<html><body><h1>Bad Gateway</h1></body></html>")}
+	case failInside:
+		got = no(codeUnsure)
+		got.code = http.StatusOK
+	case failGarbage, failEmpty, failHuge, failRedirect, failDrip:
+		got = oddity(failure, http.StatusOK, orElse(rules.Hold, defaultHold))
 	}
 	call.Answer = got.code
 	s.calls.add(call)
-	s.log.Debug("operator call", "op", op, "key", key, "answer", got.code, "effect", call.Effect, "rule", call.Rule)
-	write(w, got)
+	s.log.Debug(side+" call", "op", op, "key", key, "answer", got.code, "effect", call.Effect, "rule", call.Rule)
+	s.write(w, r, got)
 }
 
 var (
@@ -120,7 +140,7 @@ func (s *Server) submitOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	var in orderRequest
 	if err := json.Unmarshal(body, &in); err != nil || !orderKey.MatchString(in.Key) {
-		write(w, no(codeBadOrder))
+		s.write(w, r, no(codeBadOrder))
 		return
 	}
 	s.serveOperator(w, r, opSubmit, in.Key, func(rules OperatorRules, refusal string) reply {

@@ -19,23 +19,32 @@ const (
 	failRefuse        = "refuse"         // nothing done, a final no
 	failTimeoutAfter  = "timeout_after"  // done, no answer
 	failUnknown       = "unknown"        // done or not, "undetermined"
-	failGarbage       = "garbage"        // done or not, an answer that makes no sense
+	failGarbage       = "garbage"        // done or not, a proxy's page in place of the answer
+	failEmpty         = "empty"          // done or not, an empty answer
+	failInside        = "error_inside"   // done or not, 200 with an error inside
+	failHuge          = "huge"           // done or not, 100 MB
+	failRedirect      = "redirect"       // done or not, "look elsewhere"
+	failDrip          = "drip"           // done or not, a byte now and then, never an end
 	failSlow          = "slow"           // the answer takes its time
 )
 
 var (
-	failures    = []string{failTimeoutBefore, failRefuse, failTimeoutAfter, failUnknown, failGarbage}
+	failures = []string{failTimeoutBefore, failRefuse, failTimeoutAfter, failUnknown, failGarbage,
+		failEmpty, failInside, failHuge, failRedirect, failDrip}
 	rates       = append(slices.Clone(failures), failSlow)
 	bankOps     = []string{opToken, opResult, opVerify, opSettle, opReverse, opCancel, opRefund}
 	defaultHold = 10 * time.Second
 	defaultSlow = time.Second
 )
 
-// Rules are the failures of the world outside: {"bank": {…}, "operator": {…}, "sms": {…}}.
+// Rules are the failures of the world outside: {"bank": {…}, "operator": {…}, "sms": {…}, "payout": {…}, "wallet": {…}, "inbox": {…}}.
 type Rules struct {
 	Bank     RuleSet       `json:"bank"`
 	Operator OperatorRules `json:"operator"`
 	SMS      SMSRules      `json:"sms,omitzero"`
+	Payout   PayoutRules   `json:"payout,omitzero"`
+	Wallet   WalletRules   `json:"wallet,omitzero"`
+	Inbox    InboxRules    `json:"inbox,omitzero"`
 }
 
 // RuleSet is one side's failures: rates by name, and rates of single operations that override them.
@@ -62,8 +71,14 @@ func ParseRules(body []byte) (Rules, error) {
 			out.Operator, err = parseOperatorRules(fields)
 		case "sms":
 			out.SMS, err = parseSMSRules(fields)
+		case "payout":
+			out.Payout, err = parsePayoutRules(fields)
+		case "wallet":
+			out.Wallet, err = parseWalletRules(fields)
+		case "inbox":
+			out.Inbox, err = parseInboxRules(fields)
 		default:
-			err = fmt.Errorf("unknown; use bank, operator or sms")
+			err = fmt.Errorf("unknown; use bank, operator, sms, payout, wallet or inbox")
 		}
 		if err != nil {
 			return Rules{}, fmt.Errorf("%s: %w", side, err)

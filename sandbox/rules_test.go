@@ -24,7 +24,7 @@ func TestParseRules(t *testing.T) {
 		"text":                        {`{"operator":{"slow":"often"}}`, `operator: slow: must be a number from 0 to 1, not "often"`},
 		"null":                        {`{"bank":{"slow":null}}`, `bank: slow: must be a number from 0 to 1, not null`},
 		"unknown rate":                {`{"bank":{"explode":1}}`, "bank: explode: unknown"},
-		"unknown side":                {`{"weather":{}}`, "weather: unknown; use bank, operator or sms"},
+		"unknown side":                {`{"weather":{}}`, "weather: unknown; use bank, operator, sms, payout, wallet or inbox"},
 		"bad rate of a call":          {`{"bank":{"verify":{"refuse":2}}}`, "bank: verify: refuse: must be a number"},
 		"unknown of a call":           {`{"bank":{"verify":{"hold":1}}}`, "bank: verify: hold: unknown"},
 		"call as a number":            {`{"bank":{"verify":1}}`, "bank: verify: must be an object of rates"},

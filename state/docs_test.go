@@ -26,6 +26,10 @@ func TestDocsAreDrawnFromTheTables(t *testing.T) {
 	draw(&b, "Deposit", "Money seen arriving on a merchant's card by SMS.", state.Deposits)
 	draw(&b, "Top-up", "A mobile charge or internet package bought from a merchant's balance.", state.TopUps)
 	draw(&b, "Purchase", "An online purchase of a branch: 0 awaiting, 1 completing, 2 incomplete, 3 completed, 4 ended.", state.Purchases)
+	draw(&b, "Payout", "Money sent from a merchant's balance to a card or an account.", state.Payouts)
+	draw(&b, "Wallet", "A static place to pay into, one for each order_id of a merchant.", state.Wallets)
+	draw(&b, "Webhook", "One message about one change to one endpoint of a merchant.", state.Webhooks)
+	draw(&b, "Endpoint", "A merchant's URL that is told of changes.", state.Endpoints)
 	if *update {
 		require.NoError(t, os.WriteFile(docsFile, []byte(b.String()), 0o644))
 	}

@@ -19,6 +19,12 @@ const MaxAttempts = 10
 // so a flood must not fill a history; after this many, the saga's own inquiries must do.
 const MaxCallbacks = 10
 
+// Why an attempt came to no session, as its error. The payer never saw the bank, so no money moved.
+const (
+	NoSession      = "no_session"      // the bank did not answer, or not clearly
+	SessionRefused = "session_refused" // the bank said no
+)
+
 var (
 	// ErrTooLate means that the payment's door is closed: its deadline passed or it is no longer pending.
 	ErrTooLate = errors.New("the payment can no longer be paid")
@@ -40,6 +46,9 @@ type Attempt struct {
 	PaymentID   int64      `bun:"payment_id"`
 	Amount      money.Rial `bun:"amount"` // tip included
 	CallbackKey string     `bun:"callback_key"`
+	// Account is the merchant's at the gateway, which all calls for this attempt are made with; its ID is 0 when
+	// the merchant has none there.
+	Account GatewayAccount `bun:"embed:g_"`
 }
 
 // StartAttempt takes an invoice number for a visit to a bank. Nothing has been sent yet.
@@ -49,16 +58,19 @@ func (s *Store) StartAttempt(ctx context.Context, in NewAttempt) (Attempt, error
 		WITH p AS (
 			UPDATE payments SET attempts = attempts + 1, method = ?, payer = coalesce(nullif(?, ''), payer)
 			WHERE token = ? AND state = 'pending' AND now() < collect_by AND attempts < ?
-			RETURNING id, amount
+			RETURNING id, merchant_id, amount
 		), a AS (
-			INSERT INTO attempts (payment_id, gateway, amount, tip, callback_key)
-			SELECT id, ?, amount + ?, ?, ? FROM p
-			RETURNING id, payment_id, amount, callback_key
+			INSERT INTO attempts (payment_id, gateway, amount, tip, callback_key, account_id)
+			SELECT p.id, ?, p.amount + ?, ?, ?, g.id
+			FROM p LEFT JOIN gateway_accounts g ON g.merchant_id = p.merchant_id AND g.gateway = ? AND g.retired_at IS NULL
+			RETURNING id, payment_id, amount, callback_key, account_id
 		), e AS (
 			INSERT INTO payment_events (payment_id, attempt_id, kind, note) SELECT payment_id, id, 'attempt_started', ? FROM a
 		)
-		SELECT * FROM a`,
-		in.Gateway, in.Payer, in.Token, MaxAttempts, in.Gateway, in.Tip, in.Tip, NewToken(), in.Gateway)
+		SELECT a.id, a.payment_id, a.amount, a.callback_key, coalesce(g.id, 0) AS g_id, coalesce(g.merchant_id, 0) AS g_merchant_id,
+		       coalesce(g.gateway, '') AS g_gateway, coalesce(g.key_id, '') AS g_key_id, g.sealed AS g_sealed
+		FROM a LEFT JOIN gateway_accounts g ON g.id = a.account_id`,
+		in.Gateway, in.Payer, in.Token, MaxAttempts, in.Gateway, in.Tip, in.Tip, NewToken(), in.Gateway, in.Gateway)
 	if !errors.Is(err, ErrNotFound) {
 		return a, err
 	}

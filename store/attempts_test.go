@@ -204,7 +204,7 @@ func TestPaymentPage(t *testing.T) {
 
 	a := w.open(p)
 	page, now = see()
-	require.Equal(t, store.AttemptOnPage{ID: a.ID, State: state.AttemptOpen, Gateway: "zibal"}, page.Attempt)
+	require.Equal(t, store.AttemptOnPage{ID: a.ID, State: state.AttemptOpen, Gateway: "zibal", Open: true}, page.Attempt)
 	require.False(t, now.Checking, "the payer is at the bank")
 
 	_, err := w.RecordCallback(t.Context(), a.ID, a.CallbackKey, nil)

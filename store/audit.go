@@ -83,6 +83,10 @@ var invariants = []invariant{
 	{name: "at most one attempt's money stays with a payment", query: `
 		SELECT 'payment ' || p.token AS subject FROM payments p
 		JOIN attempts a ON a.payment_id = p.id AND a.state IN ('paid', 'settled') AND a.id IS DISTINCT FROM p.attempt_id`},
+	{name: "an attempt was made with its merchant's own account at its bank", query: `
+		SELECT 'attempt ' || a.id AS subject FROM attempts a JOIN payments p ON p.id = a.payment_id
+		JOIN gateway_accounts g ON g.id = a.account_id
+		WHERE g.merchant_id <> p.merchant_id OR g.gateway <> a.gateway`},
 	{name: "nothing is undecided past its deadline", graces: 2, query: `
 		SELECT 'payment ' || p.token || ' (' || p.state || ')' AS subject FROM payments p
 		WHERE p.needs_attention IS NULL AND (

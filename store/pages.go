@@ -20,7 +20,8 @@ type PaymentPage struct {
 	Payment  Payment       `bun:"embed:"`
 	Merchant Merchant      `bun:"embed:m_"`
 	Attempt  AttemptOnPage `bun:"embed:a_"`
-	Now      time.Time     `bun:"now"` // the database clock, which deadlines are compared with
+	Now      time.Time     `bun:"now"`            // the database clock, which deadlines are compared with
+	Accounts []string      `bun:"accounts,array"` // gateways at which the merchant has a live account
 
 	PurchaseID       int64  `bun:"purchase_id"` // the purchase whose money it is; 0 = none
 	PurchaseCallback string `bun:"purchase_callback"`
@@ -29,12 +30,15 @@ type PaymentPage struct {
 // AttemptOnPage is what the hosted page shows of the attempt that served the payment, else of the
 // latest one; its ID is 0 when there is none.
 type AttemptOnPage struct {
-	ID       int64         `bun:"id"`
-	State    state.Attempt `bun:"state"`
-	Gateway  string        `bun:"gateway"`
-	Card     string        `bun:"card"`
-	EndedAt  *time.Time    `bun:"ended_at"`
-	Checking bool          `bun:"checking"` // the browser is back and the bank's word is not here yet
+	ID      int64         `bun:"id"`
+	State   state.Attempt `bun:"state"`
+	Gateway string        `bun:"gateway"`
+	Card    string        `bun:"card"`
+	EndedAt *time.Time    `bun:"ended_at"`
+	Error   string        `bun:"error"`
+	// Of any attempt of the payment, because an earlier one may still bring money:
+	Open     bool `bun:"open"`     // the bank may have the payer's money, or get it
+	Checking bool `bun:"checking"` // the browser is back and the bank's word is not here yet
 }
 
 // checking says that attempt a's payer is back and that the bank has not spoken since.
@@ -47,7 +51,8 @@ func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, err
 		SELECT `+paymentColumns+`,
 		       `+merchantAs+`,
 		       coalesce(a.id, 0) AS a_id, coalesce(a.state, '') AS a_state, coalesce(a.gateway, '') AS a_gateway, coalesce(a.card, '') AS a_card,
-		       a.ended_at AS a_ended_at, coalesce(`+checking+`, false) AS a_checking, now() AS now,
+		       a.ended_at AS a_ended_at, coalesce(a.error, '') AS a_error, o.open AS a_open, o.checking AS a_checking, now() AS now,
+		       ARRAY(SELECT g.gateway FROM gateway_accounts g WHERE g.merchant_id = m.id AND g.retired_at IS NULL) AS accounts,
 		       coalesce(u.id, 0) AS purchase_id, coalesce(u.callback, '') AS purchase_callback
 		FROM payments p
 		JOIN merchants m ON m.id = p.merchant_id
@@ -55,6 +60,10 @@ func (s *Store) PaymentPage(ctx context.Context, token string) (PaymentPage, err
 		LEFT JOIN LATERAL (
 			SELECT * FROM attempts t WHERE t.payment_id = p.id AND t.id = coalesce(p.attempt_id, t.id) ORDER BY t.id DESC LIMIT 1
 		) a ON true
+		LEFT JOIN LATERAL (
+			SELECT coalesce(bool_or(a.state = 'open'), false) AS open, coalesce(bool_or(`+checking+`), false) AS checking
+			FROM attempts a WHERE a.payment_id = p.id
+		) o ON true
 		WHERE p.token = ?`, token)
 	return page, err
 }

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/paysaga/paysaga/money"
@@ -20,6 +21,7 @@ type Payment struct {
 
 	ID              int64         `bun:"id,pk"`
 	Token           string        `bun:"token"`
+	UUID            string        `bun:"uuid"` // by which webhooks know it
 	MerchantID      int64         `bun:"merchant_id"`
 	Amount          money.Rial    `bun:"amount"`
 	Tip             money.Rial    `bun:"tip"`
@@ -41,7 +43,7 @@ type Payment struct {
 	NeedsAttention  *string       `bun:"needs_attention"`
 }
 
-const paymentColumns = `p.id, p.token, p.merchant_id, p.amount, p.tip, p.description, p.payload, p.auto_collect, p.preferred_method, p.state,
+const paymentColumns = `p.id, p.token, p.uuid, p.merchant_id, p.amount, p.tip, p.description, p.payload, p.auto_collect, p.preferred_method, p.state,
 	p.state_error, p.payer, p.method, p.rrn, p.attempt_id, p.created_at, p.collect_by, p.cancelled_at, p.paid_at,
 	p.collected_at, p.needs_attention`
 
@@ -57,6 +59,7 @@ type NewPayment struct {
 	AutoCollect     bool
 	PreferredMethod string
 	Token           string // empty: a random one; only fixtures choose theirs
+	UUID            string // likewise
 	purchase        bool   // the money of a purchase, whose command starts the saga
 }
 
@@ -76,10 +79,18 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 	if token == "" {
 		token = NewToken()
 	}
+	id := in.UUID
+	if id == "" {
+		ordered, err := uuid.NewV7() // in the order of time, so that the index grows at its end
+		if err != nil {
+			return "", fmt.Errorf("create payment: %w", err)
+		}
+		id = ordered.String()
+	}
 	err := db.one(ctx, "create payment", &token, `
 		WITH p AS (
-			INSERT INTO payments (token, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by, for_purchase)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?), ?)
+			INSERT INTO payments (token, uuid, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by, for_purchase)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?), ?)
 			RETURNING id, token, amount, created_at, collect_by, for_purchase
 		), e AS (
 			INSERT INTO payment_events (payment_id, kind) SELECT id, 'created' FROM p
@@ -91,7 +102,7 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 			FROM p WHERE NOT for_purchase
 		)
 		SELECT token FROM p`,
-		token, in.Merchant.ID, in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod,
+		token, id, in.Merchant.ID, in.Amount, in.Description, in.Payload, in.AutoCollect, in.PreferredMethod,
 		firstMethod(in), float64(in.Merchant.CollectWindow), in.purchase, in.Merchant.PublicID)
 	return token, err
 }

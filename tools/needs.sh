@@ -20,4 +20,7 @@ have chromium || have chromium-browser || have google-chrome || have headless-sh
     [ -d "/Applications/Google Chrome.app" ] || need \
     "Chromium is missing: the payer pages are tested in it; install it ('apt-get install chromium')."
 
+have npm || [ -s "$(dirname "$0")/../bin/tools/axe.min.js" ] || need \
+    "npm is missing: axe-core, which finds barriers in the payer pages, comes with it; install it ('apt-get install npm')."
+
 exit $missing

@@ -22,24 +22,10 @@ type PAN string
 // ParsePAN reads 16 digits, Latin or Persian, with or without separators, and checks Luhn's digit.
 func ParsePAN(text string) (PAN, error) {
 	digits := strings.NewReplacer(" ", "", "-", "").Replace(money.LatinDigits(text))
-	if len(digits) != 16 || strings.Trim(digits, "0123456789") != "" || !luhn(digits) {
+	if len(digits) != 16 || strings.Trim(digits, "0123456789") != "" || !money.Luhn(digits) {
 		return "", ErrNotCard
 	}
 	return PAN(digits), nil
-}
-
-func luhn(digits string) bool {
-	sum := 0
-	for i, d := range digits {
-		n := int(d - '0')
-		if i%2 == 0 { // sixteen digits: every other one from the left
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-	}
-	return sum%10 == 0
 }
 
 // Bin is the first six digits, Last4 the last four: what may be shown.
@@ -97,7 +83,7 @@ func (v *Vault) Open(merchantID int64, s Sealed) (PAN, error) {
 	return PAN(plain), nil
 }
 
-// Text is an encrypted text: an SMS as it came in, the secret of a phone.
+// Text is an encrypted text: an SMS as it came in, the secret of a phone, a merchant's credentials at a bank.
 type Text struct {
 	KeyID  string `bun:"key_id"`
 	Sealed []byte `bun:"sealed"`
@@ -107,6 +93,10 @@ type Text struct {
 const (
 	SMSText      = "sms"
 	DeviceSecret = "device secret"
+	// EndpointSecret signs what is told to a merchant's URL.
+	EndpointSecret = "webhook endpoint"
+	// GatewayAccount is followed by the gateway's name: an account at one bank must not open as one at another.
+	GatewayAccount = "gateway account "
 )
 
 // SealText encrypts a text for one merchant and one purpose.

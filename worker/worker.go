@@ -22,6 +22,7 @@ type Options struct {
 	Transfers *activities.Transfers
 	TopUps    *activities.TopUps
 	Purchases *activities.Purchases
+	Webhooks  *activities.Webhooks
 	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
 	StoreCalls int
 }
@@ -61,7 +62,20 @@ func New(c client.Client, opt Options) *Workers {
 		DisableRegistrationAliasing:        true,
 	})
 	RegisterActivities(banks, opt)
-	return &Workers{list: []worker.Worker{banks, sagas}}
+
+	// Deliveries wait for strangers' machines: they have room of their own, and the sagas of money theirs.
+	webhooks := worker.New(c, workflows.WebhookQueue, worker.Options{
+		MaxConcurrentLocalActivityExecutionSize: 64,
+		MaxConcurrentActivityExecutionSize:      200,
+		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 2}),
+		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 2}),
+		WorkflowPanicPolicy:                     worker.BlockWorkflow,
+		WorkerStopTimeout:                       drain,
+		DisableRegistrationAliasing:             true,
+	})
+	RegisterWorkflows(webhooks)
+	RegisterActivities(webhooks, opt)
+	return &Workers{list: []worker.Worker{banks, webhooks, sagas}}
 }
 
 // WorkflowRegistry is a worker or a replayer.
@@ -76,6 +90,7 @@ func RegisterWorkflows(r WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Deposit, workflow.RegisterOptions{Name: workflows.DepositName})
 	r.RegisterWorkflowWithOptions(workflows.TopUp, workflow.RegisterOptions{Name: workflows.TopUpName})
 	r.RegisterWorkflowWithOptions(workflows.Purchase, workflow.RegisterOptions{Name: workflows.PurchaseName})
+	r.RegisterWorkflowWithOptions(workflows.Webhook, workflow.RegisterOptions{Name: workflows.WebhookName})
 	r.RegisterWorkflowWithOptions(workflows.Catalogue, workflow.RegisterOptions{Name: workflows.CatalogueName})
 }
 
@@ -91,6 +106,7 @@ func RegisterActivities(r ActivityRegistry, opt Options) {
 	r.RegisterActivityWithOptions(opt.Transfers, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.TopUps, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Purchases, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Webhooks, activity.RegisterOptions{})
 }
 
 // Start begins polling.

@@ -130,3 +130,22 @@ func (in PurchaseInput) Options() client.StartWorkflowOptions {
 func (in PurchaseInput) Summary() string {
 	return fmt.Sprintf("%s rial · %s · purchase of branch %d", in.Amount, in.Merchant, in.Branch)
 }
+
+// Options start a message's saga, on the queue of deliveries.
+func (in WebhookInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        WebhookID(in.MessageID),
+		TaskQueue: WebhookQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("webhook"),
+			SagaState.ValueSet(string(state.WebhookPending)),
+			Reference.ValueSet(in.Event),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in WebhookInput) Summary() string {
+	return fmt.Sprintf("%s · %s · webhook to endpoint %d", in.Event, in.Merchant, in.EndpointID)
+}

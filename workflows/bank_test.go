@@ -49,6 +49,10 @@ func (b *bank) Origin() string { return "https://bank.example" }
 func (b *bank) Limits() gateways.Limits {
 	return gateways.Limits{SessionLife: sessionLife, AutoReverse: autoReverse}
 }
+func (b *bank) Fields() []gateways.Field { return nil }
+
+func (b *bank) Open(gateways.Credentials) (gateways.Gateway, error) { return b, nil }
+func (b *bank) Check(context.Context) error                         { return nil }
 func (b *bank) CreateSession(context.Context, gateways.Session) (gateways.Redirect, error) {
 	return gateways.Redirect{}, errors.New("sagas open no sessions")
 }

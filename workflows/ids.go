@@ -15,6 +15,9 @@ const (
 	DepositName  = "deposit.v1"
 	TopUpName    = "topup.v1"
 	PurchaseName = "purchase.v1"
+	WebhookName  = "webhook.v1"
+	PayoutName   = "payout.v1"
+	WalletName   = "wallet.v1"
 
 	CatalogueName = "catalogue.v1"
 )
@@ -23,6 +26,7 @@ const (
 const (
 	SagaQueue    = "sagas"    // workflows and store activities
 	GatewayQueue = "gateways" // durable calls to banks, rate-limited per bank
+	WebhookQueue = "webhooks" // deliveries to merchants: slow receivers hold up nothing else
 )
 
 // PaymentID is the workflow id of a payment's saga.
@@ -42,3 +46,12 @@ func CatalogueID(provider string) string { return "catalogue/" + provider }
 
 // PurchaseID is the workflow id of a purchase's saga.
 func PurchaseID(id int64) string { return "purchase/" + strconv.FormatInt(id, 10) }
+
+// WebhookID is the workflow id of the saga of one message to one endpoint.
+func WebhookID(id int64) string { return "webhook/" + strconv.FormatInt(id, 10) }
+
+// PayoutID is the workflow id of a payout's saga.
+func PayoutID(uuid string) string { return "payout/" + uuid }
+
+// WalletID is the workflow id of a static wallet's saga.
+func WalletID(uuid string) string { return "wallet/" + uuid }

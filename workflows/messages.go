@@ -163,3 +163,16 @@ type PurchaseResult struct {
 	Reference string         `json:"reference,omitempty"`
 	Why       state.Payment  `json:"why,omitempty"`
 }
+
+// WebhookInput starts a message's saga. A trigger writes it to the outbox, beside the message.
+type WebhookInput struct {
+	MessageID  int64  `json:"message_id"`
+	EndpointID int64  `json:"endpoint_id"`
+	Event      string `json:"event"`
+	Merchant   string `json:"merchant"` // public id
+}
+
+// WebhookResult is how a message ended.
+type WebhookResult struct {
+	State state.Webhook `json:"state"` // delivered, failed, held, replaced or dropped
+}

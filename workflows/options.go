@@ -60,6 +60,12 @@ var (
 	settleStep  = bankStep("settle at the bank", AttentionSettlement)
 	undoStep    = bankStep("return the money", AttentionRefund)
 
+	// A receiver has a short time inside the workflow task, and outbound.Timeout where it was slow before.
+	deliverStep = step{
+		name: "deliver to the merchant", first: 4 * time.Second, each: 20 * time.Second, every: time.Minute,
+		queue: WebhookQueue, attention: "",
+	}
+
 	submitStep       = bankStep("order at the reseller", AttentionUnknown)
 	inquireTopUpStep = bankStep("ask the reseller", AttentionUnknown)
 )
@@ -98,8 +104,8 @@ func checkpoints(from, until time.Time) []time.Time {
 
 func (s step) local(ctx workflow.Context) workflow.Context {
 	tries := int32(0) // the store: until `first` is over
-	if s.queue == GatewayQueue {
-		tries = 1 // a bank: the durable call goes on with the same key
+	if s.queue != SagaQueue {
+		tries = 1 // somebody outside: the durable call goes on with the same key
 	}
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		ScheduleToCloseTimeout: s.first,

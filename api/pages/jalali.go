@@ -22,22 +22,26 @@ var jalaliMonths = [...]string{1: "فروردین", "اردیبهشت", "خرد�
 	"مهر", "آبان", "آذر", "دی", "بهمن", "اسفند"}
 
 // clock is the time of day in Tehran: ۱۴:۰۱.
-func clock(t time.Time) string {
-	return money.PersianDigits(t.In(tehran).Format("15:04"))
-}
+func clock(l Lang, t time.Time) string { return digits(l, t.In(tehran).Format("15:04")) }
 
-// dateAndClock is a moment in Tehran: ۲۴ اردیبهشت ۱۳۹۶، ساعت ۱۴:۰۱.
-func dateAndClock(t time.Time) string {
+// dateAndClock is a moment in Tehran: ۲۴ اردیبهشت ۱۳۹۶، ساعت ۱۴:۰۱ or 14 May 2017, 14:01 Tehran time.
+func dateAndClock(l Lang, t time.Time) string {
+	if l == English {
+		return t.In(tehran).Format("2 Jan 2006, 15:04") + " Tehran time"
+	}
 	year, month, day := jalali(t.In(tehran))
-	return money.PersianDigits(fmt.Sprintf("%d %s %d، ساعت %s", day, jalaliMonths[month], year, clock(t)))
+	return money.PersianDigits(fmt.Sprintf("%d %s %d، ساعت %s", day, jalaliMonths[month], year, clock(l, t)))
 }
 
 // deadline is how a sentence names a deadline: the time of day, with the date when it is not today's.
-func deadline(at, now time.Time) string {
-	if at.In(tehran).Format(time.DateOnly) == now.In(tehran).Format(time.DateOnly) {
-		return "ساعت " + clock(at)
+func deadline(l Lang, at, now time.Time) string {
+	switch {
+	case at.In(tehran).Format(time.DateOnly) != now.In(tehran).Format(time.DateOnly):
+		return dateAndClock(l, at)
+	case l == English:
+		return clock(l, at) + " Tehran time"
 	}
-	return dateAndClock(at)
+	return "ساعت " + clock(l, at)
 }
 
 // jalali is t's date in the Solar Hijri calendar. The 33-year rule it counts leap years by equals

@@ -76,13 +76,17 @@ func monthDays(month int) int {
 
 func TestTimesAreTehrans(t *testing.T) {
 	winter := time.Date(2025, 12, 31, 20, 29, 59, 0, time.UTC) // 23:59:59
-	require.Equal(t, "۲۳:۵۹", clock(winter))
-	require.Equal(t, "۱۰ دی ۱۴۰۴، ساعت ۲۳:۵۹", dateAndClock(winter))
-	require.Equal(t, "۱۱ دی ۱۴۰۴، ساعت ۰۰:۰۰", dateAndClock(winter.Add(time.Second)))
+	require.Equal(t, "۲۳:۵۹", clock(Persian, winter))
+	require.Equal(t, "۱۰ دی ۱۴۰۴، ساعت ۲۳:۵۹", dateAndClock(Persian, winter))
+	require.Equal(t, "۱۱ دی ۱۴۰۴، ساعت ۰۰:۰۰", dateAndClock(Persian, winter.Add(time.Second)))
 	// Summer time was kept until 1401.
-	require.Equal(t, "۱۴:۰۱", clock(time.Date(2017, 5, 14, 9, 31, 50, 0, time.UTC)))
-	require.Equal(t, "۱۳:۰۱", clock(time.Date(2025, 5, 14, 9, 31, 50, 0, time.UTC)))
+	require.Equal(t, "۱۴:۰۱", clock(Persian, time.Date(2017, 5, 14, 9, 31, 50, 0, time.UTC)))
+	require.Equal(t, "۱۳:۰۱", clock(Persian, time.Date(2025, 5, 14, 9, 31, 50, 0, time.UTC)))
 
-	require.Equal(t, "ساعت ۲۳:۵۹", deadline(winter, winter.Add(-time.Hour)))
-	require.Equal(t, "۱۱ دی ۱۴۰۴، ساعت ۰۰:۰۰", deadline(winter.Add(time.Second), winter))
+	require.Equal(t, "ساعت ۲۳:۵۹", deadline(Persian, winter, winter.Add(-time.Hour)))
+	require.Equal(t, "۱۱ دی ۱۴۰۴، ساعت ۰۰:۰۰", deadline(Persian, winter.Add(time.Second), winter))
+
+	require.Equal(t, "31 Dec 2025, 23:59 Tehran time", dateAndClock(English, winter))
+	require.Equal(t, "23:59 Tehran time", deadline(English, winter, winter.Add(-time.Hour)))
+	require.Equal(t, "1 Jan 2026, 00:00 Tehran time", deadline(English, winter.Add(time.Second), winter))
 }

@@ -205,7 +205,7 @@ func TestCheckoutChoosesABank(t *testing.T) {
 func TestCheckoutKeepsWhatWasTypedAndSaysWhatIsWrong(t *testing.T) {
 	v := samples()["checkout-errors"].(Checkout)
 	elements, text := read(t, draw(t, v))
-	for _, want := range []string{TipNotNumber, MobileWrong, GatewayUnknown, "پرداخت قبلی انجام نشد", "موجودی کارت کافی نیست"} {
+	for _, want := range []string{TipNotNumber.In(Persian), MobileWrong.In(Persian), GatewayUnknown.In(Persian), "پرداخت قبلی انجام نشد", "موجودی کارت کافی نیست"} {
 		require.Equal(t, 1, strings.Count(text, want), want)
 	}
 	tip := one(t, elements, "name", "tip")
@@ -311,7 +311,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	p.Merchant = Merchant{Name: hostile, BusinessName: hostile, Image: "https://evil.example/x.png"}
 	for name, v := range map[string]view{
 		"checkout": Checkout{Payment: p, Gateways: []string{hostile}, Preferred: hostile, StateError: hostile, TipText: hostile, Mobile: hostile,
-			TipError: hostile, MobileError: hostile, GatewayError: hostile},
+			TipError: TipTooLarge, MobileError: MobileWrong, GatewayError: GatewayUnknown},
 		"collected": Status{Payment: p, State: state.PaymentCollected, Method: hostile, RRN: hostile, Card: hostile, Mobile: hostile,
 			ReturnURL: "javascript:alert(1)"},
 		"failed":  Status{Payment: p, State: state.PaymentFailed, StateError: hostile, ReturnURL: "data:text/html,<script>alert(1)</script>"},

@@ -3,9 +3,6 @@ package pages
 import (
 	"bytes"
 	"io"
-	"maps"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -72,6 +69,14 @@ func samples() map[string]view {
 	open.OpenAttempt, open.StateError = true, "هنوز پرداخت نشده است"
 	views["checkout-open"] = open
 
+	down := sampleCheckout()
+	down.NoSession, down.Unavailable = "zarinpal", []string{"zarinpal", "zibal"}
+	views["checkout-down"] = down
+
+	none := sampleCheckout()
+	none.Gateways = nil
+	views["checkout-no-banks"] = none
+
 	small := sampleCheckout()
 	small.Merchant, small.Description, small.Amount = Merchant{Name: "Demo 2", Image: "data:image/png;base64," + dotPNG}, "", 10_005
 	small.Gateways, small.StateError = []string{"sandbox"}, "declined by payer"
@@ -88,6 +93,13 @@ func samples() map[string]view {
 		state.PaymentRefunded, state.PaymentExpired, state.PaymentFailed} {
 		views["status-"+string(s)] = sampleStatus(s)
 	}
+	cancelled := sampleStatus(state.PaymentRefunding)
+	cancelled.StateError = "late"
+	views["status-late"] = cancelled
+	bank := sampleStatus(state.PaymentFailed)
+	bank.StateError = "declined by payer"
+	views["status-declined"] = bank
+
 	bare := sampleStatus(state.PaymentCollected)
 	bare.ReturnURL, bare.Tip, bare.Card, bare.Mobile, bare.Description, bare.EndedAt = "", 0, "", "", "", time.Time{}
 	views["status-bare"] = bare
@@ -105,21 +117,3 @@ func samples() map[string]view {
 }
 
 const dotPNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M/wHwAEBgIApD5fRAAAAABJRU5ErkJggg=="
-
-// TestPreview writes all pages and assets below PAGES_PREVIEW, to be looked at through any file server.
-func TestPreview(t *testing.T) {
-	dir := os.Getenv("PAGES_PREVIEW")
-	if dir == "" {
-		t.Skip("PAGES_PREVIEW is not set")
-	}
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "pay", "assets"), 0o755))
-	views := samples()
-	maps.Copy(views, transferSamples())
-	views["deposits"] = Deposits{}
-	for name, v := range views {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), []byte(draw(t, v)), 0o644))
-	}
-	for name, a := range assets {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "pay", "assets", name), a.body, 0o644))
-	}
-}

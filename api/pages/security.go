@@ -28,6 +28,14 @@ func Security(formAction []string) map[string]string {
 	}
 }
 
+// SecurityToBank is [Security] for what sends the browser on to a bank: some banks (Mellat) want to see
+// where a payer comes from. They see the origin, never the payment's address.
+func SecurityToBank(formAction []string) map[string]string {
+	headers := Security(formAction)
+	headers["Referrer-Policy"] = "strict-origin"
+	return headers
+}
+
 // plainHost keeps everything out of the policy that could end a directive or widen it ("*").
 var plainHost = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?$`)
 

@@ -28,3 +28,9 @@ func TestSecurityLetsNothingElseIn(t *testing.T) {
 	// A user part is not an origin's.
 	require.True(t, strings.HasSuffix(Security([]string{"https://u:p@a.example"})["Content-Security-Policy"], "'self' https://a.example"))
 }
+
+func TestBanksSeeTheOriginOnly(t *testing.T) {
+	want := Security([]string{"https://bank.example"})
+	want["Referrer-Policy"] = "strict-origin"
+	require.Equal(t, want, SecurityToBank([]string{"https://bank.example/pay?x=1"}))
+}

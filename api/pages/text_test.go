@@ -9,32 +9,33 @@ import (
 )
 
 func TestRial(t *testing.T) {
-	require.Equal(t, "۰", rial(0))
-	require.Equal(t, "۱٬۲۰۰٬۰۰۰", rial(1_200_000))
+	require.Equal(t, "۰", rial(Persian, 0))
+	require.Equal(t, "۱٬۲۰۰٬۰۰۰", rial(Persian, 1_200_000))
+	require.Equal(t, "1,200,000", rial(English, 1_200_000))
 }
 
 func TestMasks(t *testing.T) {
 	for in, want := range map[string]string{
-		"6037991234567893":    "۶۰۳۷ ۹۹** **** ۷۸۹۳",
-		"6037-9912-3456-7893": "۶۰۳۷ ۹۹** **** ۷۸۹۳",
-		"۶۰۳۷۹۹۱۲۳۴۵۶۷۸۹۳":    "۶۰۳۷ ۹۹** **** ۷۸۹۳",
-		"603799******7893":    "۶۰۳۷ ۹۹** **** ۷۸۹۳",
-		"7893":                "۷۸۹۳",
+		"6037991234567893":    "6037 99** **** 7893",
+		"6037-9912-3456-7893": "6037 99** **** 7893",
+		"۶۰۳۷۹۹۱۲۳۴۵۶۷۸۹۳":    "6037 99** **** 7893",
+		"603799******7893":    "6037 99** **** 7893",
+		"7893":                "7893",
 		"":                    "",
 	} {
 		require.Equal(t, want, maskCard(in), in)
 	}
-	require.Equal(t, "۰۹۳۸*****۲۵", maskMobile("09381234525"))
-	require.Equal(t, "۰۹۳۸*****۲۵", maskMobile("0938*****25"))
+	require.Equal(t, "0938*****25", maskMobile("09381234525"))
+	require.Equal(t, "0938*****25", maskMobile("0938*****25"))
 	require.Equal(t, "", maskMobile(""))
 }
 
 func TestSafeImage(t *testing.T) {
-	for _, good := range []string{"data:image/png;base64,iVBORw0KGgo=", "data:image/svg+xml;base64,PHN2Zy8+", "/merchants/7/face.png?v=2"} {
+	for _, good := range []string{"data:image/png;base64,iVBORw0KGgo=", "/pay/image/faSDF42w3Fs?v=2"} {
 		require.Equal(t, good, string(safeImage(good)))
 	}
 	for _, bad := range []string{"", "https://evil.example/a.png", "//evil.example/a.png", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)",
-		"data:text/html;base64,PHNjcmlwdD4=", "data:image/png;base64,a\" onerror=\"x", "data:image/svg+xml,<svg onload=x>", "a.png"} {
+		"data:text/html;base64,PHNjcmlwdD4=", "data:image/png;base64,a\" onerror=\"x", "data:image/svg+xml,<svg onload=x>", "data:image/svg+xml;base64,PHN2Zy8+", "a.png"} {
 		require.Empty(t, safeImage(bad), bad)
 	}
 }
@@ -63,11 +64,15 @@ func TestWhy(t *testing.T) {
 		"": "", "declined by payer": "", "cancelled": "پذیرنده این پرداخت را لغو کرد.",
 		"موجودی کارت کافی نیست": "موجودی کارت کافی نیست.", "مبلغ برگشت.": "مبلغ برگشت.",
 	} {
-		require.Equal(t, want, why(in), in)
+		require.Equal(t, want, why(Persian, in), in)
+	}
+	require.Equal(t, "The merchant cancelled this payment.", why(English, "cancelled"))
+	for _, theirs := range []string{"declined by payer", "موجودی کارت کافی نیست"} {
+		require.Empty(t, why(English, theirs), "the bank's own words are shown as such")
 	}
 }
 
 func TestBankName(t *testing.T) {
-	require.Equal(t, "زرین‌پال", bankName("zarinpal"))
-	require.Equal(t, "newbank", bankName("newbank"))
+	require.Equal(t, "زرین‌پال", bankName(Persian, "zarinpal"))
+	require.Equal(t, "newbank", bankName(Persian, "newbank"))
 }

@@ -20,8 +20,8 @@ func sampleTransfer(s state.Transfer) Transfer {
 		Amount:   1_250_130, Price: 1_250_000, Fid: 48213, State: s,
 		Now: now, Expires: now.Add(13*time.Minute + 42*time.Second),
 		Cards: []DestinationCard{
-			{Number: samanCard, Holder: "شاهین محسنی", Bank: "بانک سامان", BankSlug: "saman"},
-			{Number: mellatCard, Holder: "شاهین محسنی", Bank: "بانک ملت", BankSlug: "mellat"},
+			{Number: samanCard, Holder: "شاهین محسنی", Bank: "بانک سامان", BankEnglish: "Bank Saman", BankSlug: "saman"},
+			{Number: mellatCard, Holder: "شاهین محسنی", Bank: "بانک ملت", BankEnglish: "Bank Mellat", BankSlug: "mellat"},
 		},
 		ReturnURL: "https://shop.example/back?pay_id=19&x=1",
 		Token:     "k3Jx9QmT2xLw4VbN6cR1yK",

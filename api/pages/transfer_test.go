@@ -91,7 +91,7 @@ func TestTransferAsksForThePayersCard(t *testing.T) {
 	elements, text = read(t, draw(t, transferSamples()["transfer-card-wrong"]))
 	field := one(t, elements, "name", "card")
 	require.Equal(t, []string{"۶۲۱۹ ۸۶۱۰ ۱۲", "true"}, []string{field.attrs["value"], field.attrs["aria-invalid"]})
-	require.Equal(t, 1, strings.Count(text, CardWrong))
+	require.Equal(t, 1, strings.Count(text, CardWrong.In(Persian)))
 
 	elements, text = read(t, draw(t, transferSamples()["transfer-card-known"]))
 	require.Empty(t, withAttr(elements, "name", "card"))
@@ -163,7 +163,7 @@ func TestTransferHostileTextStaysText(t *testing.T) {
 			v := sampleTransfer(s)
 			v.Merchant = Merchant{Name: hostile, BusinessName: hostile, Image: "https://evil.example/x.png"}
 			v.Cards = []DestinationCard{{Number: hostile, Holder: hostile, Bank: hostile, BankSlug: hostile}}
-			v.AskPayerCard, v.PayerCard, v.PayerCardText, v.CardError = true, registered, hostile, hostile
+			v.AskPayerCard, v.PayerCard, v.PayerCardText, v.CardError = true, registered, hostile, CardWrong
 			v.ReturnURL, v.Token = "https://shop.example/\"><script>alert(1)</script>", hostile
 			page := draw(t, v)
 			elements, text := read(t, page)

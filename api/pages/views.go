@@ -23,6 +23,7 @@ type Merchant struct {
 
 // Payment is what every page of a payment shows.
 type Payment struct {
+	Reader
 	Token       string
 	Merchant    Merchant
 	Description string
@@ -42,37 +43,45 @@ type Checkout struct {
 	Payment
 	Gateways  []string // method names, in the merchant's order
 	Preferred string   // method name; empty or unknown chooses the first
+	// Unavailable are those of the gateways that gave no session lately. They are marked and can be chosen all the
+	// same; another is preselected, unless a visit is open: then its payer may have paid already.
+	Unavailable []string
+	NoSession   string // method name of the bank that just gave this payer no session; shown instead of StateError
 	// OpenAttempt says that a visit to a bank has begun and has no answer yet. The page warns against
 	// paying twice and watches for the answer.
 	OpenAttempt bool
 	StateError  string // why the last attempt failed, in the bank's words; not shown beside an open one
 
-	// What the payer sent, when it could not be accepted, and why, in Persian.
+	// What the payer sent, when it could not be accepted, and why.
 	TipText, Mobile                     string
-	TipError, MobileError, GatewayError string
+	TipError, MobileError, GatewayError Wrong
 }
 
-// What is wrong with a field of the checkout, for [Checkout]'s TipError, MobileError and GatewayError.
-const (
-	TipNotNumber   = "انعام را به ریال و فقط با رقم بنویسید."
-	TipTooLarge    = "جمع مبلغ و انعام از سقف پرداخت این درگاه بیشتر است."
-	MobileWrong    = "شمارهٔ موبایل یازده رقم است و با ۰۹ آغاز می‌شود."
-	GatewayUnknown = "یکی از درگاه‌های زیر را انتخاب کنید."
-)
-
 // Title is the page's title.
-func (v Checkout) Title() string { return "پرداخت به " + v.Merchant.Name }
+func (v Checkout) Title() string { return v.Lang.Of("پرداخت به ", "Pay ") + v.Merchant.Name }
 
 // State is what data-state says.
 func (v Checkout) State() state.Payment { return state.PaymentPending }
 
 // Chosen is the method preselected.
 func (v Checkout) Chosen() string {
-	if slices.Contains(v.Gateways, v.Preferred) || len(v.Gateways) == 0 {
-		return v.Preferred
+	first := v.Preferred
+	if !slices.Contains(v.Gateways, first) && len(v.Gateways) > 0 {
+		first = v.Gateways[0]
 	}
-	return v.Gateways[0]
+	if v.OpenAttempt || !v.Down(first) {
+		return first
+	}
+	for _, name := range v.Gateways {
+		if !v.Down(name) {
+			return name
+		}
+	}
+	return first
 }
+
+// Down says that a gateway gave no session lately.
+func (v Checkout) Down(method string) bool { return slices.Contains(v.Unavailable, method) }
 
 // TipValue is the text of the tip field.
 func (v Checkout) TipValue() string {
@@ -123,19 +132,19 @@ func (v Status) Title() string { return v.Headline() + " – " + v.Merchant.Name
 func (v Status) Headline() string {
 	switch v.State {
 	case Checking, state.PaymentPending:
-		return "در انتظار پاسخ بانک"
+		return v.Lang.Of("در انتظار پاسخ بانک", "Waiting for the bank")
 	case state.PaymentPaid:
-		return "پرداخت شد؛ در انتظار تأیید پذیرنده"
+		return v.Lang.Of("پرداخت شد؛ در انتظار تأیید پذیرنده", "Paid; the merchant has to confirm it")
 	case state.PaymentCollected:
-		return "پرداخت موفق بود"
+		return v.Lang.Of("پرداخت موفق بود", "Payment successful")
 	case state.PaymentRefunding:
-		return "پول در حال بازگشت است"
+		return v.Lang.Of("پول در حال بازگشت است", "Your money is on its way back")
 	case state.PaymentRefunded:
-		return "پول برگشت داده شد"
+		return v.Lang.Of("پول برگشت داده شد", "Your money was sent back")
 	case state.PaymentExpired:
-		return "مهلت پرداخت تمام شد"
+		return v.Lang.Of("مهلت پرداخت تمام شد", "The time to pay is over")
 	}
-	return "پرداخت انجام نشد"
+	return v.Lang.Of("پرداخت انجام نشد", "The payment was not made")
 }
 
 // Mood is the page's colour and sign: wait, good, back or bad.
@@ -187,7 +196,7 @@ type ToBank struct {
 }
 
 // Title is the page's title.
-func (v ToBank) Title() string { return "انتقال به بانک" }
+func (v ToBank) Title() string { return v.Lang.Of("انتقال به بانک", "To the bank") }
 
 // State is what data-state says.
 func (v ToBank) State() state.Payment { return state.PaymentPending }
@@ -211,10 +220,12 @@ const (
 
 // Problem is a page that says what went wrong and what to do.
 type Problem struct {
+	Reader
 	Kind      ProblemKind
 	RequestID string
 	// Back is where the payer can go on: the payment's page, /pay/…; empty = nowhere.
 	Back       string
+	Here       string        // the page's own address, /pay/…, for changing the language; empty = unknown
 	RetryAfter time.Duration // of TooMany; 0 = unknown
 }
 
@@ -237,21 +248,26 @@ func (v Problem) HTTPStatus() int {
 func (v Problem) Title() string {
 	switch v.Kind {
 	case NotFound:
-		return "این پرداخت پیدا نشد"
+		return v.Lang.Of("این پرداخت پیدا نشد", "This payment was not found")
 	case Expired:
-		return "این صفحه دیگر معتبر نیست"
+		return v.Lang.Of("این صفحه دیگر معتبر نیست", "This page is out of date")
 	case TooMany:
-		return "درخواست‌ها بیش از اندازه بود"
+		return v.Lang.Of("درخواست‌ها بیش از اندازه بود", "Too many requests")
 	case BankUnavailable:
-		return "درگاه بانک باز نشد"
+		return v.Lang.Of("درگاه بانک باز نشد", "The bank's page did not open")
 	}
-	return "مشکلی پیش آمد"
+	return v.Lang.Of("مشکلی پیش آمد", "Something went wrong")
 }
 
 // BackPath is Back if it is a path on this host.
-func (v Problem) BackPath() string {
-	if strings.HasPrefix(v.Back, "/pay/") {
-		return v.Back
+func (v Problem) BackPath() string { return payPath(v.Back) }
+
+// Path is Here if it is a path on this host.
+func (v Problem) Path() string { return payPath(v.Here) }
+
+func payPath(path string) string {
+	if strings.HasPrefix(path, "/pay/") {
+		return path
 	}
 	return ""
 }

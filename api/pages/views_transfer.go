@@ -11,14 +11,16 @@ import (
 
 // DestinationCard is a card that the payer may pay to.
 type DestinationCard struct {
-	Number   string // 16 digits, whole: it is shown to be paid to
-	Holder   string
-	Bank     string // the bank's Persian name
-	BankSlug string // saman, mellat, …
+	Number      string // 16 digits, whole: it is shown to be paid to
+	Holder      string
+	Bank        string // the bank's name in Persian
+	BankEnglish string
+	BankSlug    string // saman, mellat, …
 }
 
 // Transfer is a card-to-card payment in any state.
 type Transfer struct {
+	Reader
 	Merchant     Merchant
 	Amount       money.Rial // what must be paid, exactly
 	Price        money.Rial // what the invoice says
@@ -30,15 +32,12 @@ type Transfer struct {
 
 	AskPayerCard  bool   // only where the bank's SMS shows the payer's card
 	PayerCard     string // registered; a full number is masked here; empty = none
-	CardError     string // why the card sent was not registered: CardWrong
+	CardError     Wrong  // why the card sent was not registered
 	PayerCardText string // what the payer typed, when it could not be accepted
 
 	ReturnURL string // the merchant's callback with pay_id; only http(s) is linked
 	Token     string // the link's
 }
-
-// CardWrong says what is wrong with a payer's card, for [Transfer]'s CardError.
-const CardWrong = "شمارهٔ کارت شانزده رقم است؛ رقم‌ها را با کارت مقایسه کنید."
 
 var transferPage = parse("transfer.html")
 
@@ -47,7 +46,7 @@ func (v Transfer) Render(w io.Writer) error {
 	if v.Screen() == "" {
 		return fmt.Errorf("page transfer.html: unknown state %q", v.State)
 	}
-	return render(w, transferPage, v)
+	return render(w, transferPage, v.Lang, v)
 }
 
 // Path is the transfer's page.
@@ -74,7 +73,7 @@ func (v Transfer) Screen() string {
 // Title is the page's title.
 func (v Transfer) Title() string {
 	if v.Screen() == "pay" {
-		return "کارت‌به‌کارت به " + v.Merchant.Name
+		return v.Lang.Of("کارت‌به‌کارت به ", "Card to card to ") + v.Merchant.Name
 	}
 	return v.Headline() + " – " + v.Merchant.Name
 }
@@ -83,11 +82,11 @@ func (v Transfer) Title() string {
 func (v Transfer) Headline() string {
 	switch v.Screen() {
 	case "paid":
-		return "واریز شما رسید"
+		return v.Lang.Of("واریز شما رسید", "Your money has arrived")
 	case "mismatched":
-		return "واریز از کارت دیگری بود"
+		return v.Lang.Of("واریز از کارت دیگری بود", "It came from another card")
 	}
-	return "مهلت پرداخت تمام شد"
+	return v.Lang.Of("مهلت پرداخت تمام شد", "The time to pay is over")
 }
 
 // Mood is the colour and sign of an outcome: good, wait or bad.
@@ -104,11 +103,11 @@ func (v Transfer) Mood() string {
 // Added is what was put on the price to tell this deposit from others; never negative.
 func (v Transfer) Added() money.Rial { return max(0, v.Amount-v.Price) }
 
-// Toman is the amount in toman, in digits: ۱٬۱۳۸ تومان و ۵ ریال.
+// Toman is the amount in toman, in digits: ۱٬۱۳۸ تومان و ۵ ریال or 1,138 toman and 5 rial.
 func (v Transfer) Toman() string {
-	text := rial(v.Amount/10) + " تومان"
+	text := rial(v.Lang, v.Amount/10) + v.Lang.Of(" تومان", " toman")
 	if rest := v.Amount % 10; rest > 0 {
-		text += " و " + rial(rest) + " ریال"
+		text += v.Lang.Of(" و ", " and ") + rial(v.Lang, rest) + v.Lang.Of(" ریال", " rial")
 	}
 	return text
 }

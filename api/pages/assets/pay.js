@@ -3,14 +3,18 @@
 (() => {
   const find = (selector, root = document) => root.querySelector(selector);
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
-  const persian = new Intl.NumberFormat('fa-IR');
+  const lang = document.documentElement.lang;
+  const t = (persian, english) => lang === 'en' ? english : persian;
+  const number = new Intl.NumberFormat(t('fa-IR', 'en-US'));
   const latin = text => text
     .replace(/[۰-۹]/g, c => c.charCodeAt(0) - 0x06f0)
     .replace(/[٠-٩]/g, c => c.charCodeAt(0) - 0x0660);
   const announce = text => { find('#announce').textContent = text; };
   const page = find('#payment');
   // Always by GET, also when this page answered a POST.
-  const renew = () => location.replace(location.pathname);
+  const renew = () => location.replace(location.pathname + location.search);
+
+  keepLanguage();
 
   each('[data-js]', element => { element.hidden = false; });
   each('[data-after]', element => setTimeout(() => { element.hidden = false; }, Number(element.dataset.after)));
@@ -19,7 +23,7 @@
     if (!navigator.clipboard) { button.hidden = true; return; }
     button.addEventListener('click', async () => {
       await navigator.clipboard.writeText(button.dataset.copy);
-      announce('رونوشت شد');
+      announce(t('رونوشت شد', 'Copied'));
       button.classList.add('done');
       setTimeout(() => button.classList.remove('done'), 1500);
     });
@@ -30,6 +34,16 @@
   countdown();
   watch();
   checkout();
+
+  // A language chosen in the address holds for the tab, also when the bank sends the payer back without it.
+  function keepLanguage() {
+    try {
+      const asked = new URLSearchParams(location.search).get('lang');
+      const kept = sessionStorage.getItem('lang');
+      if (asked === lang) sessionStorage.setItem('lang', lang);
+      else if (kept && kept !== lang && find('#language')) location.replace(`${location.pathname}?lang=${encodeURIComponent(kept)}`);
+    } catch { /* this browser keeps nothing */ }
+  }
 
   function toBank() {
     const form = find('#to-bank');
@@ -56,11 +70,11 @@
       label.textContent = clock(left);
       label.classList.toggle('late', left <= 120);
       for (const minutes of [1, 5]) {
-        if (left <= minutes * 60 && left > minutes * 60 - 15) say(minutes, `${persian.format(minutes)} دقیقه مانده است`);
+        if (left <= minutes * 60 && left > minutes * 60 - 15) say(minutes, t(`${number.format(minutes)} دقیقه مانده است`, minutes > 1 ? `${minutes} minutes left` : 'One minute left'));
       }
       if (left > 0) return;
       clearInterval(timer);
-      say(0, 'مهلت تمام شد');
+      say(0, t('مهلت تمام شد', 'The time is over'));
       const button = find('#pay [type=submit]');
       if (button) button.disabled = true;
       // A page that came after its deadline waits longer, lest it reloads in a circle.
@@ -73,10 +87,10 @@
   }
 
   function clock(seconds) {
-    const two = n => persian.format(n).padStart(2, '۰');
+    const two = n => number.format(n).padStart(2, number.format(0));
     const hours = Math.floor(seconds / 3600);
     const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-    return hours ? `${persian.format(hours)}:${rest}` : rest;
+    return hours ? `${number.format(hours)}:${rest}` : rest;
   }
 
   // Asks the server until the state differs from the page's.
@@ -96,7 +110,7 @@
         failures = 0;
       } catch {
         failures++;
-        if (failures === 3) announce('ارتباط برقرار نیست؛ دوباره تلاش می‌کنیم');
+        if (failures === 3) announce(t('ارتباط برقرار نیست؛ دوباره تلاش می‌کنیم', 'No connection; we keep trying'));
       }
       setTimeout(ask, every * Math.min(1 + failures, 5));
     }
@@ -115,11 +129,11 @@
 
     tip.addEventListener('input', show);
     each('[data-tip]', chip => chip.addEventListener('click', () => {
-      tip.value = chip.dataset.tip && persian.format(Number(chip.dataset.tip));
+      tip.value = chip.dataset.tip && number.format(Number(chip.dataset.tip));
       show();
     }));
     mobile.addEventListener('input', () => mobile.setCustomValidity(
-      /^(09\d{9})?$/.test(tidy(mobile)) ? '' : 'شمارهٔ موبایل یازده رقم است و با ۰۹ آغاز می‌شود.'));
+      /^(09\d{9})?$/.test(tidy(mobile)) ? '' : t('شمارهٔ موبایل یازده رقم است و با ۰۹ آغاز می‌شود.', 'A mobile number has eleven digits and begins with 09.')));
     form.addEventListener('submit', () => {
       tip.value = tidy(tip);
       mobile.value = tidy(mobile);
@@ -134,15 +148,15 @@
       const text = tidy(tip);
       const valid = /^\d{0,16}$/.test(text);
       const rial = valid ? Number(text) : 0;
-      tip.setCustomValidity(valid ? '' : 'انعام را به ریال و فقط با رقم بنویسید.');
-      words.textContent = rial ? `برابر با ${toman(rial)}` : hint;
-      total.textContent = persian.format(amount + rial);
+      tip.setCustomValidity(valid ? '' : t('انعام را به ریال و فقط با رقم بنویسید.', 'Write the tip in rial, in digits only.'));
+      words.textContent = rial ? t('برابر با ', 'That is ') + toman(rial) : hint;
+      total.textContent = number.format(amount + rial);
       each('[data-tip]', chip => chip.setAttribute('aria-pressed', String(valid && chip.dataset.tip === (rial ? String(rial) : ''))));
     }
     function toman(rial) {
       const rest = rial % 10;
-      const whole = persian.format((rial - rest) / 10);
-      return rest ? `${whole} تومان و ${persian.format(rest)} ریال` : `${whole} تومان`;
+      const whole = number.format((rial - rest) / 10);
+      return rest ? t(`${whole} تومان و ${number.format(rest)} ریال`, `${whole} toman and ${rest} rial`) : `${whole} ${t('تومان', 'toman')}`;
     }
   }
 })();

@@ -3,17 +3,21 @@
 (() => {
   const find = (selector, root = document) => root.querySelector(selector);
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
-  const persian = new Intl.NumberFormat('fa-IR');
+  const lang = document.documentElement.lang;
+  const t = (persian, english) => lang === 'en' ? english : persian;
+  const number = new Intl.NumberFormat(t('fa-IR', 'en-US'));
   const latin = text => text
     .replace(/[۰-۹]/g, c => c.charCodeAt(0) - 0x06f0)
     .replace(/[٠-٩]/g, c => c.charCodeAt(0) - 0x0660);
   const page = find('#transfer');
   const path = page.dataset.statusUrl.replace(/\/status$/, '');
-  const renew = () => location.replace(path);
+  const renew = () => location.replace(path + location.search);
   const setClock = countdown();
 
+  keepLanguage();
+
   // A page that answered the card form stands at the form's address; reloading must not send it again.
-  if (location.pathname !== path) history.replaceState(null, '', path);
+  if (location.pathname !== path) history.replaceState(null, '', path + location.search);
   each('[data-js]', element => { element.hidden = false; });
   each('[data-print]', button => button.addEventListener('click', () => print()));
   each('[data-copy]', button => button.addEventListener('click', () => copy(button)));
@@ -21,6 +25,16 @@
   watch();
   payerCard();
   goBack();
+
+  // A language chosen in the address holds for the tab, also when the bank sends the payer back without it.
+  function keepLanguage() {
+    try {
+      const asked = new URLSearchParams(location.search).get('lang');
+      const kept = sessionStorage.getItem('lang');
+      if (asked === lang) sessionStorage.setItem('lang', lang);
+      else if (kept && kept !== lang && find('#language')) location.replace(`${location.pathname}?lang=${encodeURIComponent(kept)}`);
+    } catch { /* this browser keeps nothing */ }
+  }
 
   // The same words twice in a row are read out twice only when the place was empty between them.
   function announce(text) {
@@ -56,7 +70,7 @@
     button.replaceWith(box);
     field.focus();
     field.select();
-    announce('رونوشت نشد؛ رقم انتخاب شده است، خودتان آن را رونوشت کنید.');
+    announce(t('رونوشت نشد؛ رقم انتخاب شده است، خودتان آن را رونوشت کنید.', 'Not copied; the figure is selected, copy it yourself.'));
   }
 
   // Not every browser inside an app has a clipboard for pages; most can copy what is selected.
@@ -101,11 +115,11 @@
       label.textContent = clock(left);
       label.classList.toggle('late', left <= 120);
       for (const minutes of [1, 5]) {
-        if (left <= minutes * 60 && left > minutes * 60 - 15) say(minutes, `${persian.format(minutes)} دقیقه مانده است`);
+        if (left <= minutes * 60 && left > minutes * 60 - 15) say(minutes, t(`${number.format(minutes)} دقیقه مانده است`, minutes > 1 ? `${minutes} minutes left` : 'One minute left'));
       }
       if (left > 0) return;
       clearInterval(timer);
-      say(0, 'مهلت تمام شد');
+      say(0, t('مهلت تمام شد', 'The time is over'));
       setTimeout(renew, 1000);
     }
     function say(key, text) {
@@ -115,10 +129,10 @@
   }
 
   function clock(seconds) {
-    const two = n => persian.format(n).padStart(2, '۰');
+    const two = n => number.format(n).padStart(2, number.format(0));
     const hours = Math.floor(seconds / 3600);
     const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-    return hours ? `${persian.format(hours)}:${rest}` : rest;
+    return hours ? `${number.format(hours)}:${rest}` : rest;
   }
 
   // Asks the server until the state differs from the page's: at once when the payer comes back from
@@ -158,7 +172,7 @@
     }
     function tell() {
       if (!waiting || (failures > 0 && failures < 3)) return;
-      const text = failures ? 'ارتباط برقرار نیست؛ دوباره تلاش می‌کنیم. پولی که فرستاده‌اید گم نمی‌شود.' : hope;
+      const text = failures ? t('ارتباط برقرار نیست؛ دوباره تلاش می‌کنیم. پولی که فرستاده‌اید گم نمی‌شود.', 'No connection; we keep trying. Money that you have sent is not lost.') : hope;
       if (waiting.textContent === text) return;
       waiting.textContent = text;
       waiting.parentElement.classList.toggle('broken', failures > 0);
@@ -174,7 +188,7 @@
     const tidy = () => latin(card.value).replace(/[\s\u200c\u200e\u200f-]/g, '');
 
     card.addEventListener('input', () => card.setCustomValidity(
-      isCard(tidy()) ? '' : 'شمارهٔ کارت شانزده رقم است؛ رقم‌ها را با کارت مقایسه کنید.'));
+      isCard(tidy()) ? '' : t('شمارهٔ کارت شانزده رقم است؛ رقم‌ها را با کارت مقایسه کنید.', 'A card number has sixteen digits; compare them with your card.')));
     form.addEventListener('submit', () => {
       card.value = tidy();
       button.setAttribute('aria-busy', 'true');
@@ -218,6 +232,6 @@
       location.assign(find('#return').href);
     }, 1000);
 
-    function show() { find('[data-going-left]').textContent = persian.format(left); }
+    function show() { find('[data-going-left]').textContent = number.format(left); }
   }
 })();

@@ -1,0 +1,87 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/paysaga/paysaga/config"
+	"github.com/paysaga/paysaga/gateways"
+)
+
+// realBanks are the adapters by method name. An empty address is the bank's own.
+var realBanks = map[string]func(baseURL string, client *http.Client) gateways.Bank{
+	"zibal": gateways.NewZibal,
+}
+
+// bankTimeout bounds one call to a bank, in seconds of a payer who waits for a session: less than what a request of
+// ours may take, so that the payer hears of it.
+const bankTimeout = 8 * time.Second
+
+// banks lists the gateways of this installation. In production that is every bank there is an adapter for: a merchant
+// uses those where it has an account. In development the simulated bank answers under their names, unless
+// PAYSAGA_BANK_URLS sends an adapter to an address.
+func banks(cfg config.Config) (gateways.Registry, error) {
+	registry := gateways.Registry{}
+	client := gateways.NewHTTPClient(bankTimeout)
+	for name, address := range cfg.BankURLs {
+		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("PAYSAGA_BANK_URLS: the address of %s is not an absolute web address", name)
+		}
+		if realBanks[name] == nil {
+			return nil, fmt.Errorf("PAYSAGA_BANK_URLS: no bank is called %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(realBanks)), ", "))
+		}
+	}
+	for name, open := range realBanks {
+		if !cfg.Dev() || cfg.BankURLs[name] != "" {
+			registry[name] = open(cfg.BankURLs[name], client)
+		}
+	}
+	if !cfg.Dev() {
+		return registry, nil
+	}
+	limits := gateways.Limits{
+		SessionLife: cfg.SandboxSessionLife, AutoReverse: 30 * time.Minute, UndoWindow: 3 * time.Hour, MinAmount: 1,
+	}
+	simulated := gateways.NewHTTPClient(5 * time.Second)
+	for _, name := range []string{"sandbox", "asanpardakht", "zarinpal", "zibal"} {
+		if registry[name] == nil {
+			registry[name] = gateways.NewSandbox(name, cfg.SandboxURL, simulated, limits)
+		}
+	}
+	return registry, nil
+}
+
+// bankNamed finds one bank of this installation.
+func bankNamed(cfg config.Config, name string) (gateways.Bank, error) {
+	registry, err := banks(cfg)
+	if err != nil {
+		return nil, err
+	}
+	bank, err := registry.Get(name)
+	if err != nil {
+		return nil, fmt.Errorf("no bank is called %q; there are %s", name, strings.Join(registry.Names(), ", "))
+	}
+	return bank, nil
+}
+
+// knownBanks refuses an empty list, and names that no payer would ever be offered.
+func knownBanks(cfg config.Config, names []string) error {
+	if len(names) == 0 {
+		return errors.New("--gateways names no bank")
+	}
+	for i, name := range names {
+		if _, err := bankNamed(cfg, name); err != nil {
+			return err
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("--gateways names %s twice", name)
+		}
+	}
+	return nil
+}
