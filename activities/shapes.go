@@ -19,6 +19,8 @@ type (
 	TransferDeadline = store.TransferDeadline
 	// TopUpWord is what a reseller said of a top-up.
 	TopUpWord = store.TopUpWord
+	// PayoutWord is what a bank said of a payout.
+	PayoutWord = store.PayoutWord
 	// CatalogueChange is what a refresh did to one product.
 	CatalogueChange = store.CatalogueChange
 )

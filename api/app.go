@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
+	"github.com/paysaga/paysaga/api/images"
 	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/state"
@@ -32,6 +33,8 @@ type Sagas interface {
 	// AwaitTopUp waits until a top-up's saga has ended.
 	AwaitTopUp(ctx context.Context, id int64) error
 	TopUpLink(id int64) string
+	// AwaitWallet waits until a wallet has its account, or will get none.
+	AwaitWallet(ctx context.Context, uuid string) error
 }
 
 // Deps are what the API works with.
@@ -53,6 +56,9 @@ type Deps struct {
 	RateBurst      int
 	ListPerMinute  int
 	BankPause      time.Duration // how long a bank that gave no sessions is left alone; 0 = never
+	Payouts        PayoutBank
+	WalletBank     string        // gives the accounts of wallets; empty: none, and no wallet is opened
+	TestWait       time.Duration // how long the receiver of a test webhook may take; 0 = 5 s
 	TopUpWait      time.Duration // how long a caller waits for the reseller's word; 0 = 20 s
 	TopUpPatience  time.Duration // how long it may stay unknown before a person is called; 0 = 15 min
 }
@@ -71,6 +77,7 @@ type API struct {
 	sessions *sessions
 	signers  *auth.Signers
 	outbound *outbound.Client // calls merchants
+	images   *images.Images   // of merchants, for payers
 	draining atomic.Bool
 	drained  chan struct{} // closed when draining begins
 }
@@ -80,10 +87,14 @@ func New(deps Deps) *API {
 	if deps.TopUpWait == 0 {
 		deps.TopUpWait = defaultTopUpWait
 	}
+	if deps.TestWait == 0 {
+		deps.TestWait = defaultTestWait
+	}
 	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute), drained: make(chan struct{})}
 	a.sessions = a.newSessions()
 	a.signers = auth.NewSigners(deps.Store, deps.Vault)
 	a.outbound = newOutbound(deps.Dev)
+	a.images = images.New(a.outbound, deps.Log)
 	a.app = fiber.New(fiber.Config{
 		AppName:                 "paysaga",
 		Immutable:               true, // strings outlive their request: they reach the database and Temporal
@@ -108,6 +119,8 @@ func New(deps Deps) *API {
 	a.purchaseRoutes()
 	a.webhookRoutes()
 	a.v1Routes()
+	a.payoutRoutes()
+	a.walletRoutes()
 	a.app.Use(func(c *fiber.Ctx) error { return a.noRoute(c) })
 	return a
 }

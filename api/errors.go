@@ -95,6 +95,7 @@ func (a *API) answerError(c *fiber.Ctx, err error) error {
 	if p.status >= http.StatusInternalServerError {
 		a.Log.Error("request failed", "route", c.Route().Path, "status", p.status, "request_id", requestID(c), "error", err)
 	}
+	drain(c, p)
 	if p.retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, fmt.Sprint(max(1, int(p.retry.Round(time.Second).Seconds()))))
 	}

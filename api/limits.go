@@ -17,6 +17,7 @@ type limits struct {
 	wrong  rateSet[string] // wrong credentials, by address
 	miss   rateSet[string] // unknown pay links, by address
 	pay    rateSet[string] // attempts opened, by payment
+	notes  rateSet[string] // notices of deposits, by address
 	tests  rateSet[int64]  // test webhooks, by merchant: each is a call to somebody
 }
 
@@ -28,6 +29,7 @@ func newLimits(perSecond float64, burst, listsPerMinute int) *limits {
 		wrong:  newRateSet[string](rate.Every(2*time.Second), 30),
 		miss:   newRateSet[string](rate.Every(3*time.Second), 30),
 		pay:    newRateSet[string](rate.Every(2*time.Second), 5),
+		notes:  newRateSet[string](rate.Limit(perSecond), burst),
 		tests:  newRateSet[int64](2, 60),
 	}
 }

@@ -37,7 +37,7 @@ type spec struct {
 }
 
 var loadOnce = sync.OnceValue(func() *spec {
-	for _, asText := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml", "font/woff2", "application/openmetrics-text"} {
+	for _, asText := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml", "image/png", "font/woff2", "application/openmetrics-text"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.PlainBodyDecoder)
 	}
 	return &spec{seen: map[string]bool{}}

@@ -21,6 +21,7 @@ import (
 
 func (a *API) payRoutes() {
 	a.app.Get("/pay/assets/:name", a.payAsset)
+	a.app.Get("/pay/image/:merchant", a.merchantImage)
 	a.app.Post("/pay/callback/:attempt/:key", a.bankCallback)
 	a.app.Add(http.MethodGet, "/pay/callback/:attempt/:key", a.bankCallback) // not Get: that answers HEAD too
 	a.payTransferRoutes()
@@ -89,7 +90,7 @@ func (a *API) checkout(p store.PaymentPage) pages.Checkout {
 func shown(p store.PaymentPage) pages.Payment {
 	return pages.Payment{
 		Token:       p.Payment.Token,
-		Merchant:    pages.Merchant{Name: p.Merchant.DisplayName, BusinessName: p.Merchant.BizName, Image: p.Merchant.ImageURL},
+		Merchant:    face(p.Merchant),
 		Description: p.Payment.Description,
 		Amount:      p.Payment.Amount,
 		Tip:         p.Payment.Tip,

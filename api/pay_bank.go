@@ -140,9 +140,13 @@ func (a *API) payAtBank(c *fiber.Ctx) error {
 	}
 	chosen := shown(page)
 	chosen.Tip = choice.tip // the row gets it when the bank has taken it
-	return a.render(c, http.StatusOK, pages.ToBank{
+	if err := a.render(c, http.StatusOK, pages.ToBank{
 		Payment: chosen, Method: choice.bank.Name(), Action: redirect.URL, Fields: redirect.Fields,
-	}, []string{choice.bank.Origin()})
+	}, nil); err != nil {
+		return err
+	}
+	setHeaders(c, pages.SecurityToBank([]string{choice.bank.Origin()}))
+	return nil
 }
 
 // chooseAgain shows the page once more, with what the payer typed and the next bank preselected. Which bank is

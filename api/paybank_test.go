@@ -108,7 +108,7 @@ func TestNoWayToTheBank(t *testing.T) {
 // The deadline passes while the bank opens its session: the payer must not be sent there.
 func TestTheDeadlinePassesAtTheBank(t *testing.T) {
 	bank := &lateBank{}
-	w := newWorld(t, func(d *api.Deps) { bank.Gateway, d.Gateways["zibal"] = d.Gateways["zibal"], bank })
+	w := newWorld(t, func(d *api.Deps) { bank.Bank, d.Gateways["zibal"] = d.Gateways["zibal"], bank })
 	token := w.create()
 	bank.during = func() { w.exec(`UPDATE payments SET collect_by = now() WHERE token = ?`, token) }
 	a := w.page("POST", "/pay/"+token, url.Values{"gateway": {"zibal"}})
@@ -120,13 +120,23 @@ func TestTheDeadlinePassesAtTheBank(t *testing.T) {
 
 // lateBank does something while it opens a session.
 type lateBank struct {
+	gateways.Bank
+	during func()
+}
+
+func (b *lateBank) Open(c gateways.Credentials) (gateways.Gateway, error) {
+	g, err := b.Bank.Open(c)
+	return &lateGateway{g, b.during}, err
+}
+
+type lateGateway struct {
 	gateways.Gateway
 	during func()
 }
 
-func (b *lateBank) CreateSession(ctx context.Context, in gateways.Session) (gateways.Redirect, error) {
-	r, err := b.Gateway.CreateSession(ctx, in)
-	b.during()
+func (g *lateGateway) CreateSession(ctx context.Context, in gateways.Session) (gateways.Redirect, error) {
+	r, err := g.Gateway.CreateSession(ctx, in)
+	g.during()
 	return r, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,21 +90,12 @@ func (w *world) offers(a answer) (offered, marked []string, chosen string) {
 			}
 		}
 		for m := range n.Parent.Descendants() {
-			if m.Type == html.ElementNode && hasAttr(m, "data-unavailable") {
+			if m.Type == html.ElementNode && strings.Contains(attr(m, "class"), "down") {
 				marked = append(marked, name)
 			}
 		}
 	}
 	return offered, marked, chosen
-}
-
-func hasAttr(n *html.Node, name string) bool {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return true
-		}
-	}
-	return false
 }
 
 var (

@@ -52,7 +52,7 @@ func (a *API) readTransferPage(ctx context.Context, c *fiber.Ctx) (store.Transfe
 func (a *API) transferView(ctx context.Context, p store.TransferPage) (pages.Transfer, error) {
 	t := p.Transfer
 	view := pages.Transfer{
-		Merchant: pages.Merchant{Name: p.Merchant.DisplayName, BusinessName: p.Merchant.BizName, Image: p.Merchant.ImageURL},
+		Merchant: face(p.Merchant),
 		Amount:   t.Amount, Price: t.Price, Fid: t.FID, State: t.State, Expires: t.ExpiresAt, Now: p.Now,
 		ReturnURL: transferReturn(t), Token: t.LinkToken,
 	}

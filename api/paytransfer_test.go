@@ -184,7 +184,7 @@ func TestPayerNamesTheirCard(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, a.StatusCode)
 		w.requirePolicy(a, false)
 		d := parse(t, a)
-		require.Contains(t, a.body, pages.CardWrong)
+		require.Contains(t, a.body, pages.CardWrong.In(pages.Persian))
 		require.Equal(t, []string{card}, d.values("input", "card", "value"), "what was typed is still there")
 	}
 	require.Equal(t, facts, w.facts())

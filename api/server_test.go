@@ -184,7 +184,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	w.page("POST", fmt.Sprintf("/pay/callback/%d/%s", a.ID, a.CallbackKey), url.Values{"RefId": {"ref-of-bank"}, "CardNumber": {"6219860000000019"}})
 	w.post(payments+"/"+token+"/collect", nil) // Temporal is down: logged
 	w.bank.Close()
-	require.Equal(t, http.StatusConflict, w.page("POST", "/pay/"+token, url.Values{"gateway": {"zibal"}, "mobile": {"09381234567"}}).StatusCode)
+	require.Equal(t, http.StatusConflict, w.page("POST", "/pay/"+w.create(), url.Values{"gateway": {"zibal"}, "mobile": {"09381234567"}}).StatusCode)
 	w.do(request{method: "GET", path: payments, key: "wrong-key-of-somebody"})
 	require.NoError(t, w.db.Close())
 	w.get(payments + "/" + token)

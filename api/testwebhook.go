@@ -28,8 +28,8 @@ const (
 	maxTestURL  = 150
 	maxTestID   = 32
 	maxTestText = 1000
-	// testTime is how long a receiver may take. Its caller waits, so it is shorter than in earnest.
-	testTime = 5 * time.Second
+	// defaultTestWait is how long a receiver may take. Its caller waits, so it is shorter than in earnest.
+	defaultTestWait = 5 * time.Second
 	// webhookAnswer is a header of ours: what the receiver said.
 	webhookAnswer = "X-Webhook-Answer"
 )
@@ -203,7 +203,7 @@ func (in testRequest) payout() payload.Payout {
 // deliverTest posts the body once and says what came of it: a status, "timeout" or "unreachable". Whether a receiver works is
 // what the caller wants to know, not a mistake of the request; only a URL that we do not call is.
 func (a *API) deliverTest(ctx context.Context, target string, body []byte) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, testTime)
+	ctx, cancel := context.WithTimeout(ctx, a.TestWait)
 	defer cancel()
 	answer, err := a.outbound.Post(ctx, target, http.Header{fiber.HeaderContentType: {fiber.MIMEApplicationJSON}}, body)
 	switch {

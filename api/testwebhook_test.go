@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -138,6 +139,8 @@ func (w *world) requireTested(a answer) {
 
 func TestDocumentedTestWebhooks(t *testing.T) {
 	w, r := newWorld(t), newReceiver(t)
+	w.record("payouts", fixtures.SampleUUID, "sample-payout")
+	w.record("wallets", fixtures.SampleUUID, "sample-wallet")
 	for _, example := range testExamples {
 		t.Run(example.kind, func(t *testing.T) {
 			w := w.in(t)
@@ -192,8 +195,15 @@ func TestAReceiverThatDoesNotWork(t *testing.T) {
 		require.Equal(t, want, a.Header.Get("X-Webhook-Answer"))
 		r.one(t)
 	}
+	hanging := newLimits(w)
+	hanging.api.TestWait = 50 * time.Millisecond
+	r.answer = func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+	a := hanging.testWebhook("payment", r, nil)
+	w.requireTested(a)
+	require.Equal(t, "timeout", a.Header.Get("X-Webhook-Answer"))
+
 	r.Close()
-	a := w.testWebhook("payment", r, nil)
+	a = w.testWebhook("payment", r, nil)
 	w.requireTested(a)
 	require.Equal(t, "unreachable", a.Header.Get("X-Webhook-Answer"))
 }
@@ -206,6 +216,38 @@ func delivered(t *testing.T, body []byte) map[string]any {
 }
 
 var paymentStatuses = strings.Fields("process check paid paid_over fail wrong_amount cancel system_fail refund_process refund_fail refund_paid")
+
+// record is a payout of 2,500,000 rial or a wallet of the documented merchant, if there is none with this uuid.
+func (w *world) record(table, id, orderID string) {
+	w.Helper()
+	w.exec(map[string]string{
+		"payouts": `INSERT INTO payouts (uuid, merchant_id, order_id, amount, network, rail, provider, key_id, sealed, destination, request)
+			SELECT ?, id, ?, 2500000, 'card', 'card', 'sandbox', 'dev', '', '621986******0019', sha256('')  FROM merchants WHERE public_id = 'faSDF42w3Fs' ON CONFLICT DO NOTHING`,
+		"wallets": `INSERT INTO wallets (uuid, merchant_id, order_id, network, provider)
+			SELECT ?, id, ?, 'iban', 'sandbox' FROM merchants WHERE public_id = 'faSDF42w3Fs' ON CONFLICT DO NOTHING`,
+	}[table], id, orderID)
+}
+
+// An existing payout or wallet is found by either name, too.
+func TestATestOfAnExistingPayoutOrWallet(t *testing.T) {
+	w, r := newWorld(t), newReceiver(t)
+	for table, kind := range map[string]string{"payouts": "payout", "wallets": "wallet"} {
+		id := uuid.NewString()
+		w.record(table, id, "order-"+kind)
+		for _, fields := range []map[string]any{{"uuid": id}, {"order_id": "order-" + kind}, {"uuid": id, "order_id": "nothing"}} {
+			fields["currency"], fields["network"] = "IRR", map[string]string{"payout": "paya", "wallet": "iban"}[kind]
+			w.requireTested(w.testWebhook(kind, r, fields))
+			body := r.one(t)
+			require.NoError(t, sign.VerifyWebhook(body, keyOf(kind)))
+			got := delivered(t, body)
+			require.Equal(t, []any{id, "order-" + kind, map[string]string{"payout": "2500000.00000000", "wallet": "150000.00000000"}[kind]}, []any{got["uuid"], got["order_id"], got["amount"]})
+		}
+		w.requireRefused(w.testWebhook("payment", r, map[string]any{"uuid": id}), http.StatusUnprocessableEntity, "Not found payment")
+		w.exec(`UPDATE ? SET merchant_id = (SELECT id FROM merchants WHERE public_id = 'demo-fast')`, bun.Ident(table))
+		w.requireRefused(w.testWebhook(kind, r, map[string]any{"uuid": id}), http.StatusUnprocessableEntity, "Not found "+kind)
+		w.requireRefused(w.testWebhook(kind, r, map[string]any{"order_id": "order-" + kind}), http.StatusUnprocessableEntity, "Not found "+kind)
+	}
+}
 
 func TestEveryStatusOfATest(t *testing.T) {
 	w, r := newWorld(t), newReceiver(t)
@@ -220,7 +262,7 @@ func TestEveryStatusOfATest(t *testing.T) {
 			got := delivered(t, body)
 			require.Equal(t, status, got["status"])
 			require.Equal(t, kind, got["type"])
-			require.Equal(t, status != "process" && status != "check", got["is_final"], status)
+			require.Equal(t, status != "process" && status != "check" && status != "refund_process", got["is_final"], status)
 			require.NoError(t, uuid.Validate(got["uuid"].(string)))
 			require.Regexp(t, `^[0-9a-f]{32}$`, got["order_id"], "invented")
 			if kind != "payout" {

@@ -132,7 +132,10 @@ func TestV1Bodies(t *testing.T) {
 		req := signedCall(path, zipped.String(), keyOfPath(path))
 		req.header["Content-Encoding"] = "gzip"
 		w.requireRefused(w.do(req), http.StatusUnsupportedMediaType, "The body must not be compressed")
-		w.requireRefused(w.do(signedCall(path, "{"+good+`,"x":"`+strings.Repeat("x", 70<<10)+`"}`, keyOfPath(path))), http.StatusRequestEntityTooLarge, "The body may have at most 65536 bytes")
+		large := w.raw("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n\r\n" + strings.Repeat("x", 65537))
+		require.Len(t, large, 1)
+		w.spec.check(t, request{method: "POST", path: path}.build(t), large[0], false)
+		w.requireRefused(large[0], http.StatusRequestEntityTooLarge, "The body may have at most 65536 bytes")
 		w = newLimits(w)
 	}
 	r.none(t)
@@ -145,19 +148,18 @@ func TestV1Bodies(t *testing.T) {
 	r.one(t)
 }
 
-// A mebibyte is refused before it is read.
+// A mebibyte is refused, and who sends it reads that: a connection that is closed with something left to read is reset.
 func TestV1AMebibyte(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range v1Paths {
+	for i := range 40 {
+		path := v1Paths[i%len(v1Paths)]
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+path, strings.NewReader(`{"x":"`+strings.Repeat("x", 1<<20)+`"}`))
 		require.NoError(t, err)
 		req.Header.Set("Content-Type", "application/json")
 		res, err := http.DefaultClient.Do(req)
-		if err != nil { // the server hung up while we were still sending
-			continue
-		}
-		defer res.Body.Close()
+		require.NoError(t, err)
 		require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
+		require.NoError(t, res.Body.Close())
 	}
 }
 
@@ -228,7 +230,7 @@ func TestServices(t *testing.T) {
 	w := newWorld(t)
 	before := w.tables()
 	for kind, want := range map[string]string{
-		"payment": `{"network":"card","currency":"IRR","is_available":true,"limit":{"min_amount":"1000.00000000","max_amount":"2000000000.00000000"},"commission":{"fee_amount":"0.00000000","percent":"0.00"}}`,
+		"payment": `{"network":"shaparak","currency":"IRR","is_available":true,"limit":{"min_amount":"1000.00000000","max_amount":"2000000000.00000000"},"commission":{"fee_amount":"0.00000000","percent":"0.00"}}`,
 		"wallet":  `{"network":"eth","currency":"ETH","is_available":false,"limit":{"min_amount":"0.00050000","max_amount":"10000.00000000"},"commission":{"fee_amount":"0.00000000","percent":"2.00"}}`,
 		"payout":  `{"network":"tron","currency":"USDT","is_available":false,"limit":{"min_amount":"2.00000000","max_amount":"1000000.00000000"},"commission":{"fee_amount":"2.00000000","percent":"0.00"}}`,
 	} {

@@ -86,7 +86,7 @@ func start(ctx context.Context, quick bool) (*bench, func(), error) {
 	if devstack == "" {
 		devstack = filepath.Join(filepath.Dir(bin), "devstack")
 	}
-	env := []string{"PAYSAGA_ENV=dev", "PAYSAGA_RATE_PER_SECOND=1000000", "PAYSAGA_RATE_BURST=1000000", "PAYSAGA_BANK_CALLS_PER_SECOND=1000000", "PAYSAGA_LOG_LEVEL=WARN"}
+	env := []string{"PAYSAGA_ENV=dev", "PAYSAGA_BANK_WIRES=false", "PAYSAGA_RATE_PER_SECOND=1000000", "PAYSAGA_RATE_BURST=1000000", "PAYSAGA_BANK_CALLS_PER_SECOND=1000000", "PAYSAGA_LOG_LEVEL=WARN"}
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
 		if err := os.Setenv(name, value); err != nil {

@@ -67,6 +67,8 @@ func runAPI(ctx context.Context) error {
 		RateBurst:      p.cfg.RateBurst,
 		ListPerMinute:  p.cfg.ListPerMinute,
 		BankPause:      p.cfg.BankPause,
+		Payouts:        payoutBank(p.cfg),
+		WalletBank:     walletBank(p.cfg),
 		TopUpWait:      p.cfg.TopUpWait,
 		TopUpPatience:  p.cfg.TopUpPatience,
 	})
@@ -197,4 +199,25 @@ func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
 // TopUpLink implements api.Sagas.
 func (s *sagas) TopUpLink(id int64) string {
 	return sagaclient.Link(s.ui, s.namespace, workflows.TopUpID(id))
+}
+
+// AwaitWallet implements api.Sagas. A wallet that was just made may still be on its way to Temporal.
+func (s *sagas) AwaitWallet(ctx context.Context, uuid string) error {
+	for {
+		handle, err := s.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+			WorkflowID: workflows.WalletID(uuid), UpdateName: workflows.OpenedUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		if err == nil {
+			return wrap("await wallet", handle.Get(ctx, nil))
+		}
+		var missing *serviceerror.NotFound
+		if !errors.As(err, &missing) || s.ended(ctx, workflows.WalletID(uuid)) {
+			return wrap("await wallet", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("await wallet: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -12,11 +12,16 @@ import (
 
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/gateways"
+	"github.com/paysaga/paysaga/sandbox"
 )
 
 // realBanks are the adapters by method name. An empty address is the bank's own.
 var realBanks = map[string]func(baseURL string, client *http.Client) gateways.Bank{
-	"zibal": gateways.NewZibal,
+	"asanpardakht": func(url string, c *http.Client) gateways.Bank { return gateways.NewAsanpardakht(url, url, c) },
+	"zarinpal":     func(url string, c *http.Client) gateways.Bank { return gateways.NewZarinpal(url, url, c) },
+	"zibal":        gateways.NewZibal,
+	"saman":        gateways.NewSaman,
+	"mellat":       gateways.NewMellat,
 }
 
 // bankTimeout bounds one call to a bank, in seconds of a payer who waits for a session: less than what a request of
@@ -24,8 +29,8 @@ var realBanks = map[string]func(baseURL string, client *http.Client) gateways.Ba
 const bankTimeout = 8 * time.Second
 
 // banks lists the gateways of this installation. In production that is every bank there is an adapter for: a merchant
-// uses those where it has an account. In development the simulated bank answers under their names, unless
-// PAYSAGA_BANK_URLS sends an adapter to an address.
+// uses those where it has an account. In development the generic simulated bank answers under their names, unless
+// PAYSAGA_BANK_WIRES or PAYSAGA_BANK_URLS sends an adapter to an address.
 func banks(cfg config.Config) (gateways.Registry, error) {
 	registry := gateways.Registry{}
 	client := gateways.NewHTTPClient(bankTimeout)
@@ -38,8 +43,8 @@ func banks(cfg config.Config) (gateways.Registry, error) {
 		}
 	}
 	for name, open := range realBanks {
-		if !cfg.Dev() || cfg.BankURLs[name] != "" {
-			registry[name] = open(cfg.BankURLs[name], client)
+		if address := bankAddress(cfg, name); address != "" || !cfg.Dev() {
+			registry[name] = open(address, client)
 		}
 	}
 	if !cfg.Dev() {
@@ -49,12 +54,20 @@ func banks(cfg config.Config) (gateways.Registry, error) {
 		SessionLife: cfg.SandboxSessionLife, AutoReverse: 30 * time.Minute, UndoWindow: 3 * time.Hour, MinAmount: 1,
 	}
 	simulated := gateways.NewHTTPClient(5 * time.Second)
-	for _, name := range []string{"sandbox", "asanpardakht", "zarinpal", "zibal"} {
+	for _, name := range append(slices.Collect(maps.Keys(realBanks)), "sandbox") {
 		if registry[name] == nil {
 			registry[name] = gateways.NewSandbox(name, cfg.SandboxURL, simulated, limits)
 		}
 	}
 	return registry, nil
+}
+
+// bankAddress is where an adapter is sent in development; empty leaves the name to the generic simulated bank.
+func bankAddress(cfg config.Config, name string) string {
+	if cfg.Dev() && cfg.BankWires && cfg.BankURLs[name] == "" && slices.Contains(sandbox.Wires(), name) {
+		return cfg.SandboxURL + "/wire/" + name
+	}
+	return cfg.BankURLs[name]
 }
 
 // bankNamed finds one bank of this installation.

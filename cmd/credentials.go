@@ -90,6 +90,9 @@ func askCredentials(t *term.Terminal, fields []gateways.Field) (gateways.Credent
 	c := gateways.Credentials{}
 	for _, f := range fields {
 		question := f.Label + " (" + f.Name + "): "
+		if f.Optional {
+			question = f.Label + " (" + f.Name + ", may stay empty): "
+		}
 		var answer string
 		var err error
 		if f.Secret {
@@ -101,7 +104,9 @@ func askCredentials(t *term.Terminal, fields []gateways.Field) (gateways.Credent
 		if err != nil {
 			return nil, errors.New("broken off; nothing was changed")
 		}
-		c[f.Name] = strings.TrimSpace(answer)
+		if answer = strings.TrimSpace(answer); answer != "" || !f.Optional {
+			c[f.Name] = answer
+		}
 	}
 	return c, nil
 }

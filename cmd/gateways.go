@@ -27,7 +27,7 @@ func gatewayCommand() *cobra.Command {
 
 func gatewayBanks() *cobra.Command {
 	return &cobra.Command{
-		Use: "banks", Short: "List the banks of this installation and the credentials each asks for", Args: cobra.NoArgs,
+		Use: "banks", Short: "List the banks of this installation and the credentials each asks for; [optional ones]", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {
@@ -53,6 +53,9 @@ func fieldNames(fields []gateways.Field) string {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
+		if f.Optional {
+			names[i] = "[" + f.Name + "]"
+		}
 	}
 	return strings.Join(names, ", ")
 }

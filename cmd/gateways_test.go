@@ -250,6 +250,13 @@ func TestCredentialsAreAskedFor(t *testing.T) {
 	require.Contains(t, s.String(), "1234")
 	require.NotContains(t, s.String(), "hidden", "what is secret is not echoed")
 
+	fields[1].Optional = true
+	s = &screen{Reader: strings.NewReader("1234\r\r")}
+	c, err = askCredentials(term.NewTerminal(s, ""), fields)
+	require.NoError(t, err)
+	require.Equal(t, gateways.Credentials{"terminal_id": "1234"}, c)
+	require.Contains(t, s.String(), "may stay empty")
+
 	for _, typed := range []string{"1234\r", "\x03", "1234\rhidden\x03"} {
 		_, err = askCredentials(term.NewTerminal(&screen{Reader: strings.NewReader(typed)}, ""), fields)
 		require.ErrorContains(t, err, "broken off")

@@ -110,6 +110,11 @@ func migrate(ctx context.Context) error {
 	if err := fixtures.Load(ctx, s, v, cfg.Dev()); err != nil {
 		return err
 	}
+	for _, bank := range sandbox.Wires() {
+		if err := fixtures.LoadAccount(ctx, s, v, bank, sandbox.Account(bank)); err != nil {
+			return err
+		}
+	}
 	return wrap("inbox", fixtures.LoadInbox(ctx, s, v, cfg.SandboxURL+"/inbox/dev"))
 }
 

@@ -61,6 +61,8 @@ func runWorker(ctx context.Context) error {
 		Purchases:  &activities.Purchases{Store: p.store},
 		TopUps:     topUpActivities(p.cfg, p.store),
 		Webhooks:   webhookActivities(p.cfg, p.store, vaults),
+		Payouts:    payoutActivities(p.cfg, p.store, vaults),
+		Wallets:    &activities.Wallets{Store: p.store, Providers: walletProviders(p.cfg)},
 		StoreCalls: p.cfg.DatabasePool,
 	})
 	if err := workers.Start(); err != nil {

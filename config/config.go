@@ -55,6 +55,9 @@ type Config struct {
 	// BankURLs send the adapters of real banks elsewhere: "zibal=http://127.0.0.1:9,…". Development only: whoever
 	// answers there says what was paid.
 	BankURLs map[string]string `env:"PAYSAGA_BANK_URLS" envKeyValSeparator:"="`
+	// BankWires lets the adapters of real banks talk to the sandbox's banks of the same names, which speak as those do.
+	// Without it the generic simulated bank, which asks for no credentials, answers under every name. Development only.
+	BankWires bool `env:"PAYSAGA_BANK_WIRES" envDefault:"true"`
 	// SandboxSessionLife is how long a session at the simulated bank can be paid.
 	SandboxSessionLife time.Duration `env:"PAYSAGA_SANDBOX_SESSION_LIFE" envDefault:"15m"`
 	// AttemptStart is the first invoice number; raise it when a bank has seen lower ones from an earlier system.

@@ -51,6 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.transferRoutes(mux)
 	w.topUpRoutes(mux)
 	w.purchaseRoutes(mux)
+	w.triggerRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w

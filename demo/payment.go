@@ -104,7 +104,8 @@ func failedPayment(ctx context.Context, w *walker) error {
 		return err
 	}
 	w.say("The payer cancels at the bank. The payment stays payable until its deadline …")
-	if err := w.pay(ctx, payerWish{Link: w.payLink(token), Do: "decline"}); err != nil {
+	// At the generic bank, which tells a payer who turned away from one who is still there. Real ones seldom do.
+	if err := w.pay(ctx, payerWish{Link: w.payLink(token), Do: "decline", Gateway: "sandbox"}); err != nil {
 		return err
 	}
 	w.say("… and fails then, with the bank's reason.")
@@ -141,6 +142,8 @@ type payerWish struct {
 	Do     string     `json:"do"`
 	Tip    money.Rial `json:"tip"`
 	Mobile string     `json:"mobile,omitempty"`
+	// Gateway is where the payer goes; empty is where the page suggests.
+	Gateway string `json:"gateway,omitempty"`
 }
 
 // pay sends the sandbox's payer to the pay link.

@@ -24,6 +24,7 @@ func purchaseSections() []section {
 
 // purchase is what the walk-through reads of a purchase.
 type purchase struct {
+	ID        int64     `json:"id"`
 	Status    int       `json:"status"`
 	Reference string    `json:"reference"`
 	Link      string    `json:"link"`
@@ -37,7 +38,7 @@ func retriedPurchase(ctx context.Context, w *walker) error {
 		return errNoToken
 	}
 	w.say("Purchase %d hangs: its payer has paid, but never came back from the bank.", samplePurchase)
-	p, err := w.readPurchase(ctx)
+	p, err := w.readPurchase(ctx, samplePurchase)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func retriedPurchase(ctx context.Context, w *walker) error {
 	if status != http.StatusResetContent {
 		return fmt.Errorf("the retry answered %d: %s", status, shorten(body))
 	}
-	if p, err = w.readPurchase(ctx); err != nil {
+	if p, err = w.readPurchase(ctx, samplePurchase); err != nil {
 		return err
 	}
 	if p.Status != 3 || p.Reference == "" {
@@ -69,8 +70,12 @@ func retriedPurchase(ctx context.Context, w *walker) error {
 	return nil
 }
 
-func (w *walker) readPurchase(ctx context.Context) (purchase, error) {
-	c := call{method: http.MethodGet, url: fmt.Sprintf("%s/api/v2/purchase/%d", w.cfg.APIURL, samplePurchase), key: "Bearer " + w.cfg.BranchToken}
+func (w *walker) purchaseCall(id int64) call {
+	return call{method: http.MethodGet, url: fmt.Sprintf("%s/api/v2/purchase/%d", w.cfg.APIURL, id), key: "Bearer " + w.cfg.BranchToken}
+}
+
+func (w *walker) readPurchase(ctx context.Context, id int64) (purchase, error) {
+	c := w.purchaseCall(id)
 	w.show(c)
 	var read struct {
 		Payload purchase `json:"payload"`
@@ -81,6 +86,34 @@ func (w *walker) readPurchase(ctx context.Context) (purchase, error) {
 	}
 	w.answer(status, fmt.Sprintf("status %d %s", read.Payload.Status, read.Payload.Reference))
 	return read.Payload, nil
+}
+
+// awaitPurchase reads a purchase until it is completed and shows the last answer.
+func (w *walker) awaitPurchase(ctx context.Context, id int64) (purchase, error) {
+	c := w.purchaseCall(id)
+	w.show(c)
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Patience)
+	defer cancel()
+	begin := time.Now()
+	for {
+		var read struct {
+			Payload purchase `json:"payload"`
+		}
+		status, err := w.send(ctx, c, &read)
+		p := read.Payload
+		switch {
+		case ctx.Err() != nil:
+			return p, fmt.Errorf("purchase %d is not completed after %s", id, w.cfg.Patience)
+		case err != nil:
+			return p, err
+		case p.Status == 3:
+			w.answer(status, fmt.Sprintf("status %d %s%s", p.Status, p.Reference, waited(begin)))
+			return p, nil
+		case p.Status == 4:
+			return p, fmt.Errorf("purchase %d ended without a reference", id)
+		}
+		pause(ctx, 200*time.Millisecond)
+	}
 }
 
 // raw sends a call and answers what came back, whatever it is.
@@ -106,8 +139,7 @@ func ensurePurchase(ctx context.Context, w *walker) error {
 	if w.cfg.BranchToken == "" {
 		return nil
 	}
-	c := call{method: http.MethodGet, url: fmt.Sprintf("%s/api/v2/purchase/%d", w.cfg.APIURL, samplePurchase), key: "Bearer " + w.cfg.BranchToken}
-	status, body, err := w.raw(ctx, c)
+	status, body, err := w.raw(ctx, w.purchaseCall(samplePurchase))
 	if err != nil || status != http.StatusOK {
 		return err // a system without it is left alone
 	}

@@ -12,6 +12,7 @@ import (
 // fakePurchases is the purchase side of the fake API: one purchase, half done.
 type fakePurchases struct {
 	completed, refused, unnumbered bool
+	ends                           bool // a new one ends without money
 }
 
 func (w *world) purchaseRoutes(mux *http.ServeMux) {
@@ -19,16 +20,19 @@ func (w *world) purchaseRoutes(mux *http.ServeMux) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		status, reference := 2, ""
-		if w.purchases.completed {
+		if w.purchases.completed || r.PathValue("id") == "75" && w.payments["purchase"].state == "paid" {
 			status, reference = 3, "CHECK-9672"
 		}
 		if w.purchases.unnumbered {
 			reference = ""
 		}
+		if w.purchases.ends {
+			status = 4
+		}
 		if r.Header.Get("Authorization") != "Bearer branch-token" {
 			rw.WriteHeader(http.StatusUnauthorized)
 		}
-		fmt.Fprintf(rw, `{"payload":{"status":%d,"reference":%q,"link":"x","created_at":"2020-01-01T00:00:00Z"}}`, status, reference)
+		fmt.Fprintf(rw, `{"payload":{"id":75,"status":%d,"reference":%q,"link":"x","created_at":"2020-01-01T00:00:00Z"}}`, status, reference)
 	})
 	mux.HandleFunc("PUT /api/v2/purchase/retry/{id}", func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()

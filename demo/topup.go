@@ -15,8 +15,18 @@ func topUpSections() []section {
 	}
 }
 
+const topUpPrice = 50_000 // rial
+
+// newTopUp is an order under a code that was never used.
+func (w *walker) newTopUp() (order call, code string) {
+	code = "demo-" + invoice()
+	return call{
+		method: http.MethodPost, url: w.cfg.APIURL + "/api/top-up", key: "Bearer " + taxi.key, idempotency: code,
+		json: map[string]any{"product_id": 62, "mobile": "989021234567", "price": topUpPrice, "webservice_code": code},
+	}, code
+}
+
 func topUp(ctx context.Context, w *walker) error {
-	const price = 50_000
 	before, err := w.balance(ctx)
 	if err != nil {
 		return err
@@ -25,12 +35,8 @@ func topUp(ctx context.Context, w *walker) error {
 	if err := w.rules(ctx, map[string]any{"operator": map[string]any{"submit": map[string]any{"timeout_after": 1}}}); err != nil {
 		return err
 	}
-	w.say("The merchant buys %s rial for a mobile number. Nobody knows whether it was delivered, so it is asked.", money.Rial(price))
-	code := "demo-" + invoice()
-	order := call{
-		method: http.MethodPost, url: w.cfg.APIURL + "/api/top-up", key: "Bearer " + taxi.key, idempotency: code,
-		json: map[string]any{"product_id": 62, "mobile": "989021234567", "price": price, "webservice_code": code},
-	}
+	w.say("The merchant buys %s rial for a mobile number. Nobody knows whether it was delivered, so it is asked.", money.Rial(topUpPrice))
+	order, code := w.newTopUp()
 	for _, again := range []bool{false, true} {
 		if again {
 			w.say("The same request again: the same answer, no second charge.")
@@ -46,8 +52,8 @@ func topUp(ctx context.Context, w *walker) error {
 	if err != nil {
 		return err
 	}
-	if before-after != price {
-		return fmt.Errorf("the balance fell by %s rial, not by %s", before-after, money.Rial(price))
+	if before-after != topUpPrice {
+		return fmt.Errorf("the balance fell by %s rial, not by %s", before-after, money.Rial(topUpPrice))
 	}
 	return w.followTopUp(ctx, code)
 }

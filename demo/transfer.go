@@ -91,10 +91,11 @@ func expiredTransfer(ctx context.Context, w *walker) error {
 	return nil
 }
 
+const strayAmount = 333_330 // rial
+
 func strayDeposit(ctx context.Context, w *walker) error {
-	const amount = 333_330
 	w.say("Money arrives that no transfer asked for.")
-	deposit, err := w.stray(ctx, phoneWish{Bank: "mellat", Amount: amount})
+	deposit, err := w.stray(ctx, phoneWish{Bank: "mellat", Amount: strayAmount})
 	if err != nil {
 		return err
 	}

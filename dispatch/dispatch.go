@@ -175,6 +175,10 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 		return startSaga[workflows.PurchaseInput](ctx, d, row, workflows.PurchaseName)
 	case "webhook":
 		return startSaga[workflows.WebhookInput](ctx, d, row, workflows.WebhookName)
+	case "payout":
+		return startSaga[workflows.PayoutInput](ctx, d, row, workflows.PayoutName)
+	case "wallet":
+		return startSaga[workflows.WalletInput](ctx, d, row, workflows.WalletName)
 	}
 	return fmt.Errorf("no saga is called %q", row.Saga)
 }
@@ -212,7 +216,7 @@ func sagaID(row store.Delivery) (string, error) {
 	switch row.Saga {
 	case "payment":
 		return workflows.PaymentID(row.Ref), nil
-	case "transfer", "deposit", "topup", "purchase", "webhook":
+	case "transfer", "deposit", "topup", "purchase", "webhook", "payout", "wallet":
 		return row.Saga + "/" + row.Ref, nil // as TransferID and the others write them; start compares
 	}
 	return "", fmt.Errorf("no saga is called %q", row.Saga)

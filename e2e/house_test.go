@@ -60,6 +60,7 @@ func (h *house) start(ctx context.Context) error {
 		Env: []string{
 			"PAYSAGA_ENV=dev", "PAYSAGA_SANDBOX_SESSION_LIFE=" + sessionLife.String(), "PAYSAGA_CODEC_KEYS=" + codecKeys,
 			"PAYSAGA_TOPUP_WAIT=" + topUpWait.String(),
+			"PAYSAGA_BANK_WIRES=false", // the generic bank tells at once what became of a visit
 		},
 		Fast: true, Restart: true, Out: &h.progress,
 	})

@@ -55,12 +55,12 @@ func TestWrongCredentials(t *testing.T) {
 			if f.Optional {
 				continue
 			}
-			account := gateways.Credentials(sandbox.Account(w.name))
+			account := w.account()
 			account[f.Name] = wrong(account[f.Name])
 			g, err := w.bank(patience).Open(account)
 			require.NoError(w, err)
 			for name, err := range callsAbout(w.T, g, v) {
-				if name == "settle" && w.noSettlement {
+				if w.callsNobody(name) {
 					continue
 				}
 				require.Error(w, err, "%s with another %s", name, f.Name)
@@ -83,7 +83,7 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 			bank := c.open("", "", gateways.NewHTTPClient(patience))
 			require.Equal(t, c.name, bank.Name())
 			require.Regexp(t, `^https://[a-z0-9.]+$`, bank.Origin())
-			whole := gateways.Credentials(sandbox.Account(c.name))
+			whole := c.account()
 			_, err := bank.Open(whole)
 			require.NoError(t, err)
 
@@ -124,4 +124,16 @@ func TestLimitsAreSane(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWithLimits(t *testing.T) {
+	limits := gateways.Limits{SessionLife: 1, MinAmount: 2}
+	bank := gateways.WithLimits(gateways.NewAsanpardakht("", "", nil), limits)
+	require.Equal(t, limits, bank.Limits())
+	require.Equal(t, "asanpardakht", bank.Name())
+	g, err := bank.Open(contracts[0].account())
+	require.NoError(t, err)
+	require.Equal(t, limits, g.Limits())
+	_, err = bank.Open(nil)
+	require.Error(t, err)
 }

@@ -60,7 +60,7 @@ func newHurriedWorld(t *testing.T, c contract, patience time.Duration) *world {
 		front.Close()
 		require.NoError(t, s.Close())
 	})
-	w.Gateway, err = w.bank(patience).Open(sandbox.Account(c.name))
+	w.Gateway, err = w.bank(patience).Open(c.account())
 	require.NoError(t, err)
 	return w
 }

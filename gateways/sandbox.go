@@ -258,6 +258,9 @@ func (b *SandboxBank) ask(ctx context.Context, op string, v Visit) (meaning, int
 	if err != nil {
 		return meaning{}, 0, err
 	}
+	if got.status == http.StatusOK && len(bytes.TrimSpace(got.body)) > 0 {
+		return meaning{}, 0, &Unknown{Op: op, Err: errors.New("status 200, but a body where none belongs")}
+	}
 	return codes[op][got.status], got.status, nil
 }
 

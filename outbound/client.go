@@ -23,6 +23,8 @@ const (
 	MaxAnswer = 64 << 10
 	// UserAgent is sent with every call.
 	UserAgent = "paysaga/1 (webhooks)"
+	// ImageUserAgent is sent with [Client.Get] instead.
+	ImageUserAgent = "paysaga/1 (images)"
 
 	maxAnswerHeader = 16 << 10
 	connsPerHost    = 16
@@ -45,7 +47,7 @@ type Client struct {
 type Answer struct {
 	Status    int
 	Header    http.Header
-	Body      []byte // at most MaxAnswer
+	Body      []byte // at most MaxAnswer, or as much as was asked for
 	Truncated bool   // the body was longer, or broke off
 	Took      time.Duration
 }
@@ -112,7 +114,25 @@ func (c *Client) Post(ctx context.Context, target string, header http.Header, bo
 	return c.call(request)
 }
 
-func (c *Client) call(request *http.Request) (Answer, error) {
+// Get reads a URL under the same guard, at most the given number of bytes of its answer. Errors are those of [Client.Post].
+func (c *Client) Get(ctx context.Context, target string, most int) (Answer, error) {
+	u, err := checkTarget(target, c.config.Dev, c.config.Allow)
+	if err != nil {
+		return Answer{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%w: no request can be made of it", ErrNotURL)
+	}
+	request.Header.Set("User-Agent", ImageUserAgent)
+	return c.exchange(request, most)
+}
+
+func (c *Client) call(request *http.Request) (Answer, error) { return c.exchange(request, MaxAnswer) }
+
+func (c *Client) exchange(request *http.Request, most int) (Answer, error) {
 	start := time.Now()
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
@@ -120,12 +140,12 @@ func (c *Client) call(request *http.Request) (Answer, error) {
 	}
 	defer response.Body.Close()
 	// The status says it all; a body that breaks off is only shorter.
-	body, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
-	truncated := err != nil || len(body) > MaxAnswer
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(most)+1))
+	truncated := err != nil || len(body) > most
 	return Answer{
 		Status:    response.StatusCode,
 		Header:    response.Header,
-		Body:      body[:min(len(body), MaxAnswer)],
+		Body:      body[:min(len(body), most)],
 		Truncated: truncated,
 		Took:      time.Since(start),
 	}, nil

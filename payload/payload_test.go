@@ -73,7 +73,7 @@ func TestStatuses(t *testing.T) {
 	require.Equal(t, payload.Process, payload.TestStatuses(payload.KindPayout)[0])
 
 	for status, final := range map[payload.Status]bool{"process": false, "check": false, "confirm_check": false, "wrong_amount_waiting": false, "locked": false,
-		"paid": true, "paid_over": true, "wrong_amount": true, "fail": true, "cancel": true, "system_fail": true, "refund_process": true, "refund_fail": true, "refund_paid": true} {
+		"paid": true, "paid_over": true, "wrong_amount": true, "fail": true, "cancel": true, "system_fail": true, "refund_process": false, "refund_fail": true, "refund_paid": true} {
 		require.Equal(t, final, status.Final(), status)
 	}
 }

@@ -36,7 +36,7 @@ const (
 var (
 	paymentStatuses = []Status{Process, Check, Paid, PaidOver, Fail, WrongAmount, Cancel, SystemFail, RefundProcess, RefundFail, RefundPaid}
 	payoutStatuses  = []Status{Process, Check, Paid, Fail, Cancel, SystemFail}
-	open            = []Status{Process, Check, ConfirmCheck, WrongAmountWaiting, Locked}
+	open            = []Status{Process, Check, ConfirmCheck, WrongAmountWaiting, RefundProcess, Locked}
 )
 
 // TestStatuses are the statuses that a test webhook of this kind can have, as documented.
@@ -47,6 +47,5 @@ func TestStatuses(kind Kind) []Status {
 	return slices.Clone(paymentStatuses)
 }
 
-// Final says whether "is_final" goes with a status: nothing more can be paid then. Money that goes back afterwards
-// does not open a payment again.
+// Final says whether "is_final" goes with a status: nothing more is on its way then.
 func (s Status) Final() bool { return !slices.Contains(open, s) }

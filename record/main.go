@@ -62,7 +62,7 @@ func record(ctx context.Context, folder string, stories []story, out io.Writer) 
 	s, err := stack.Start(ctx, stack.Config{
 		Home: home, Paysaga: binary("PAYSAGA_BIN", "paysaga"), Devstack: binary("PAYSAGA_DEVSTACK", "devstack"),
 		Addrs: stack.FreeAddrs(), Fast: true, Out: out,
-		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s", "PAYSAGA_TOPUP_WAIT=500ms"},
+		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_BANK_WIRES=false", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s", "PAYSAGA_TOPUP_WAIT=500ms"},
 	})
 	if err != nil {
 		return fmt.Errorf("start the system (logs in %s): %w", filepath.Join(home, "log"), err)

@@ -31,9 +31,9 @@ type Received struct {
 	ID      string    `json:"id"`      // header webhook-id; empty when there is none
 	Attempt int       `json:"attempt"` // how often this id has come; 1 when it has none
 
+	Event string `json:"event,omitempty"` // header paysaga-event: "payment.collected"
 	// What the body says of itself, when it is JSON that does.
 	Type    string `json:"type"`
-	Event   string `json:"event,omitempty"`
 	Status  string `json:"status"`
 	OrderID string `json:"order_id"`
 	UUID    string `json:"uuid"`
@@ -226,19 +226,18 @@ func (m *mailroom) empty(name string) {
 // read makes of a request what an inbox keeps.
 func read(header http.Header, body []byte, keys InboxKeys, now time.Time) Received {
 	r := Received{
-		At: now, ID: header.Get(sign.HeaderID), Headers: keptHeaders(header),
+		At: now, ID: header.Get(sign.HeaderID), Event: header.Get("Paysaga-Event"), Headers: keptHeaders(header),
 		Raw:  body,
 		Sign: checkSign(body, keys), Standard: checkStandard(header, body, keys.Secret, now),
 	}
 	var says struct {
 		Type    text `json:"type"`
-		Event   text `json:"event"`
 		Status  text `json:"status"`
 		OrderID text `json:"order_id"`
 		UUID    text `json:"uuid"`
 	}
 	if json.Unmarshal(body, &says) == nil {
-		r.Type, r.Event, r.Status = string(says.Type), string(says.Event), string(says.Status)
+		r.Type, r.Status = string(says.Type), string(says.Status)
 		r.OrderID, r.UUID = string(says.OrderID), string(says.UUID)
 	}
 	return r
@@ -284,7 +283,8 @@ func keptHeaders(header http.Header) http.Header {
 	out := http.Header{}
 	for name, values := range header {
 		switch {
-		case name == "Content-Type", name == "User-Agent", strings.HasPrefix(name, "Webhook-"), strings.HasPrefix(name, "X-"):
+		case name == "Content-Type", name == "User-Agent", strings.HasPrefix(name, "Webhook-"),
+			strings.HasPrefix(name, "Paysaga-"), strings.HasPrefix(name, "X-"):
 			for _, v := range values {
 				if len(v) <= keptHeaderLen {
 					out.Add(name, v)

@@ -13,7 +13,7 @@ const shownWebhooks = 100
 // shownWebhook is a message as the page's table shows it.
 type shownWebhook struct{ Received }
 
-// What names the change: the body's event, else type and status.
+// What names the change.
 func (m shownWebhook) What() string {
 	switch {
 	case m.Event != "":

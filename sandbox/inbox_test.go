@@ -39,6 +39,7 @@ func (w *world) page(path string) (int, string) {
 type webhook struct {
 	id, key, secret, kind string
 	at                    time.Time
+	event                 string
 	body                  []byte // nil = one that is signed with key
 }
 
@@ -60,6 +61,9 @@ func (w *world) deliver(to string, m webhook) (*http.Response, error) {
 	require.NoError(w.t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Cookie", "not=kept")
+	if m.event != "" {
+		req.Header.Set("Paysaga-Event", m.event)
+	}
 	res, err := (&http.Client{
 		Timeout:       5 * time.Second,
 		Transport:     &http.Transport{DisableKeepAlives: true}, // a used connection would be tried again by itself
@@ -398,7 +402,8 @@ func TestInboxPage(t *testing.T) {
 	_, err := w.deliver("dev", w.webhook("msg_1"))
 	require.NoError(t, err)
 	m := w.webhook("msg_2")
-	m.body = []byte(`{"type":"payment","event":"payment.collected","order_id":"<script>","note":"<script>alert(1)</script>"}`)
+	m.event = "payment.collected"
+	m.body = []byte(`{"type":"payment","order_id":"<script>","note":"<script>alert(1)</script>"}`)
 	_, err = w.deliver("dev?answer=503", m)
 	require.NoError(t, err)
 	_, page = w.page("/inbox/dev?refresh=5")

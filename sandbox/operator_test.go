@@ -179,6 +179,11 @@ func TestOperatorFailures(t *testing.T) {
 		failTimeoutAfter:  {[]bool{true}},
 		failUnknown:       {[]bool{true, false}},
 		failGarbage:       {[]bool{true, false}},
+		failEmpty:         {[]bool{true, false}},
+		failInside:        {[]bool{true, false}},
+		failHuge:          {[]bool{true, false}},
+		failRedirect:      {[]bool{true, false}},
+		failDrip:          {[]bool{true, false}},
 	} {
 		t.Run(failure, func(t *testing.T) {
 			w := newWorld(t)

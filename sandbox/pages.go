@@ -20,7 +20,7 @@ func parsePages() (*pages, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
 		"fa":     persianDigits,
 		"rial":   persianRial,
-		"toman":  persianToman,
+		"words":  money.Rial.TomanWords,
 		"bank":   bankTitle,
 		"state":  stateTitle,
 		"tehran": tehranTime,
@@ -67,14 +67,6 @@ func persianDigits(v any) string { return toPersian.Replace(fmt.Sprint(v)) }
 
 func persianRial(r money.Rial) string { return toPersian.Replace(r.String()) }
 
-// persianToman is the amount as people say it, empty when it is not whole.
-func persianToman(r money.Rial) string {
-	if r%10 != 0 {
-		return ""
-	}
-	return toPersian.Replace((r / 10).String())
-}
-
 func bankTitle(name string) string {
 	switch name {
 	case "asanpardakht":
@@ -83,6 +75,10 @@ func bankTitle(name string) string {
 		return "زرین‌پال"
 	case "zibal":
 		return "زیبال"
+	case "saman":
+		return "پرداخت الکترونیک سامان"
+	case "mellat":
+		return "به‌پرداخت ملت"
 	case "sandbox":
 		return "بانک آزمایشی"
 	}

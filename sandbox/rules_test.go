@@ -18,6 +18,7 @@ func TestParseRules(t *testing.T) {
 		"empty":                       {`{}`, ""},
 		"all":                         {`{"bank":{"refuse":0,"timeout_before":0.1,"timeout_after":0.2,"unknown":0.3,"garbage":0.4,"slow":1},"operator":{"refuse":1}}`, ""},
 		"of one call":                 {`{"bank":{"verify":{"timeout_after":0.3}}}`, ""},
+		"odd answers":                 {`{"bank":{"empty":0.1,"error_inside":0.1,"huge":0.1,"redirect":0.1,"verify":{"drip":1}},"operator":{"drip":1}}`, ""},
 		"with times":                  {`{"bank":{"hold":"2s","delay":"20ms"}}`, ""},
 		"above one":                   {`{"bank":{"refuse":1.1}}`, "bank: refuse: must be a number from 0 to 1, not 1.1"},
 		"below zero":                  {`{"bank":{"slow":-0.1}}`, "bank: slow: must be a number from 0 to 1, not -0.1"},
@@ -117,6 +118,11 @@ func TestFailuresPlayedOnCalls(t *testing.T) {
 		failTimeoutAfter:  {gateways.ClassUnknown, []bool{true}},
 		failUnknown:       {gateways.ClassUnknown, []bool{false, true}},
 		failGarbage:       {gateways.ClassUnknown, []bool{false, true}},
+		failEmpty:         {gateways.ClassUnknown, []bool{false, true}},
+		failInside:        {gateways.ClassUnknown, []bool{false, true}},
+		failHuge:          {gateways.ClassUnknown, []bool{false, true}},
+		failRedirect:      {gateways.ClassUnknown, []bool{false, true}},
+		failDrip:          {gateways.ClassUnknown, []bool{false, true}},
 	} {
 		for op, c := range ruledCalls {
 			t.Run(failure+" "+op, func(t *testing.T) {
@@ -151,6 +157,11 @@ func TestFailuresOfTokenAndResult(t *testing.T) {
 		failTimeoutAfter:  {gateways.ClassUnknown, gateways.ClassUnavailable},
 		failUnknown:       {gateways.ClassUnknown, gateways.ClassUnavailable},
 		failGarbage:       {gateways.ClassUnknown, gateways.ClassUnknown},
+		failEmpty:         {gateways.ClassUnknown, gateways.ClassUnknown},
+		failInside:        {gateways.ClassUnknown, gateways.ClassUnknown},
+		failHuge:          {gateways.ClassUnknown, gateways.ClassUnknown},
+		failRedirect:      {gateways.ClassUnknown, gateways.ClassUnknown},
+		failDrip:          {gateways.ClassUnknown, gateways.ClassUnavailable},
 	} {
 		t.Run(failure, func(t *testing.T) {
 			w := newWorld(t)

@@ -1,7 +1,7 @@
 // Package sandbox is the simulated world outside: banks with their pages, a payer, the phones of merchants
-// with the text messages their banks send, an operator that delivers top-ups, a bank that pays money out, one that keeps static
-// accounts, and inboxes that receive webhooks. They are real HTTP servers with a switch for every failure, and keep their own book on disk, so that
-// what this system believes can be compared with what happened.
+// with the text messages their banks send, an operator that delivers top-ups, a bank that pays money out, one that
+// keeps static accounts, and inboxes that receive webhooks. They are real HTTP servers with a switch for every failure,
+// and keep their own book on disk, so that what this system believes can be compared with what happened.
 package sandbox
 
 import (

@@ -44,7 +44,7 @@ type way struct {
 // wires are the banks that speak as they do in the real world.
 func wires() map[string]wire {
 	out := map[string]wire{}
-	for _, w := range []wire{asanpardakhtWire(), zarinpalWire()} {
+	for _, w := range []wire{asanpardakhtWire(), zarinpalWire(), zibalWire(), samanWire(), mellatWire()} {
 		out[w.bank] = w
 	}
 	return out

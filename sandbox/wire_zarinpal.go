@@ -233,7 +233,10 @@ func (z zarinpalTeller) unverified(w http.ResponseWriter, r *http.Request) {
 			return z.stranger(r)
 		}
 		list := []any{}
-		for _, c := range z.s.book.list(func(c *Charge) bool { return c.Bank == z.bank && c.State == Paid && len(list) < 100 }) {
+		for _, c := range z.s.book.list(func(c *Charge) bool { return c.Bank == z.bank && c.State == Paid }) {
+			if len(list) == 100 {
+				break
+			}
 			list = append(list, map[string]any{"authority": c.RefID, "amount": c.Amount, "date": c.PaidAt.Format(time.DateTime)})
 		}
 		return zarinpalData(map[string]any{"code": "100", "message": "Success", "authorities": list})

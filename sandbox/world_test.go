@@ -170,6 +170,7 @@ func newFakeAPI(t *testing.T, bank func(string) gateways.Gateway) *fakeAPI {
 	mux.HandleFunc("GET /pay/empty", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>nothing here</p>") })
 	mux.HandleFunc("POST /pay/tok", a.start)
 	mux.HandleFunc("POST /pay/callback/{attempt}/{key}", a.callback)
+	mux.HandleFunc("GET /pay/callback/{attempt}/{key}", a.callback)
 	mux.HandleFunc("GET /pay/tok/status", a.status)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
@@ -198,7 +199,7 @@ func (a *fakeAPI) start(w http.ResponseWriter, r *http.Request) {
 	a.form = r.PostForm
 	a.invoice++
 	got, err := a.bank(r.PostForm.Get("gateway")).CreateSession(r.Context(), gateways.Session{
-		Invoice: a.invoice, Amount: money.Rial(10_000), CallbackURL: fmt.Sprintf("%s/pay/callback/%d/key", a.url, a.invoice),
+		Invoice: a.invoice, Amount: money.Rial(10_000), CallbackURL: fmt.Sprintf("%s/pay/callback/%d/key", a.url, a.invoice), Description: "کرایه",
 	})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -210,8 +211,14 @@ func (a *fakeAPI) start(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, a.refusal)
 	case a.foreign:
 		http.Redirect(w, r, "http://bank.example/pay", http.StatusSeeOther)
+	case got.Method == http.MethodGet:
+		http.Redirect(w, r, got.URL, http.StatusSeeOther)
 	case a.autoForm:
-		fmt.Fprintf(w, `<form id="to-bank" method="post" action="%s"><input type="hidden" name="RefId" value="%s"><button>go</button></form>`, got.URL, got.BankToken)
+		fmt.Fprintf(w, `<form id="to-bank" method="post" action="%s">`, got.URL)
+		for name, value := range got.Fields {
+			fmt.Fprintf(w, `<input type="hidden" name="%s" value="%s">`, name, value)
+		}
+		fmt.Fprint(w, `<button>go</button></form>`)
 	default:
 		http.Error(w, "sorry, the bank is closed", http.StatusServiceUnavailable)
 	}
@@ -220,7 +227,7 @@ func (a *fakeAPI) start(w http.ResponseWriter, r *http.Request) {
 func (a *fakeAPI) callback(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	a.mu.Lock()
-	a.callbacks = append(a.callbacks, r.PostForm)
+	a.callbacks = append(a.callbacks, r.Form)
 	a.state = "checking"
 	a.mu.Unlock()
 	http.Redirect(w, r, "/pay/tok", http.StatusSeeOther)

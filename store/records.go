@@ -31,11 +31,11 @@ func (s *Store) PaymentRecord(ctx context.Context, merchantID int64, uuid, order
 }
 
 // PayoutRecord finds a merchant's payout.
-func (s *Store) PayoutRecord(context.Context, int64, string, string) (Record, error) {
-	return Record{}, ErrNotFound
+func (s *Store) PayoutRecord(ctx context.Context, merchantID int64, uuid, orderID string) (Record, error) {
+	return s.recordBy(ctx, "payout", "payouts", "r.uuid, r.order_id, r.amount", "r.order_id", merchantID, uuid, orderID)
 }
 
-// WalletRecord finds a merchant's static wallet.
-func (s *Store) WalletRecord(context.Context, int64, string, string) (Record, error) {
-	return Record{}, ErrNotFound
+// WalletRecord finds a merchant's static wallet; it has no amount.
+func (s *Store) WalletRecord(ctx context.Context, merchantID int64, uuid, orderID string) (Record, error) {
+	return s.recordBy(ctx, "wallet", "wallets", "r.uuid, r.order_id", "r.order_id", merchantID, uuid, orderID)
 }

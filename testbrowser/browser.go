@@ -51,6 +51,7 @@ func New(t testing.TB) *Browser {
 		chromedp.Flag("disable-domain-reliability", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), // the machine may be offline
 		chromedp.Flag("lang", "fa-IR"),
+		chromedp.Flag("accept-lang", "fa-IR,fa"),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)

@@ -95,6 +95,8 @@ const (
 	DeviceSecret = "device secret"
 	// EndpointSecret signs what is told to a merchant's URL.
 	EndpointSecret = "webhook endpoint"
+	// PayoutDestination is the card or account that a payout goes to.
+	PayoutDestination = "payout destination"
 	// GatewayAccount is followed by the gateway's name: an account at one bank must not open as one at another.
 	GatewayAccount = "gateway account "
 )

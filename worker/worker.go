@@ -23,6 +23,8 @@ type Options struct {
 	TopUps    *activities.TopUps
 	Purchases *activities.Purchases
 	Webhooks  *activities.Webhooks
+	Payouts   *activities.Payouts
+	Wallets   *activities.Wallets
 	// StoreCalls bounds concurrent store activities; it should not pass the connection pool.
 	StoreCalls int
 }
@@ -91,6 +93,8 @@ func RegisterWorkflows(r WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.TopUp, workflow.RegisterOptions{Name: workflows.TopUpName})
 	r.RegisterWorkflowWithOptions(workflows.Purchase, workflow.RegisterOptions{Name: workflows.PurchaseName})
 	r.RegisterWorkflowWithOptions(workflows.Webhook, workflow.RegisterOptions{Name: workflows.WebhookName})
+	r.RegisterWorkflowWithOptions(workflows.Payout, workflow.RegisterOptions{Name: workflows.PayoutName})
+	r.RegisterWorkflowWithOptions(workflows.Wallet, workflow.RegisterOptions{Name: workflows.WalletName})
 	r.RegisterWorkflowWithOptions(workflows.Catalogue, workflow.RegisterOptions{Name: workflows.CatalogueName})
 }
 
@@ -107,6 +111,8 @@ func RegisterActivities(r ActivityRegistry, opt Options) {
 	r.RegisterActivityWithOptions(opt.TopUps, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Purchases, activity.RegisterOptions{})
 	r.RegisterActivityWithOptions(opt.Webhooks, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Payouts, activity.RegisterOptions{})
+	r.RegisterActivityWithOptions(opt.Wallets, activity.RegisterOptions{})
 }
 
 // Start begins polling.

@@ -149,3 +149,40 @@ func (in WebhookInput) Options() client.StartWorkflowOptions {
 func (in WebhookInput) Summary() string {
 	return fmt.Sprintf("%s · %s · webhook to endpoint %d", in.Event, in.Merchant, in.EndpointID)
 }
+
+// Options start a payout's saga.
+func (in PayoutInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        PayoutID(in.UUID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("payout"),
+			SagaState.ValueSet(string(state.PayoutReserved)),
+			Provider.ValueSet(in.Provider),
+			AmountRial.ValueSet(int64(in.Amount)),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in PayoutInput) Summary() string {
+	return fmt.Sprintf("%s rial · %s · payout by %s", in.Amount, in.Merchant, in.Rail)
+}
+
+// Options start a wallet's saga.
+func (in WalletInput) Options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        WalletID(in.UUID),
+		TaskQueue: SagaQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			MerchantID.ValueSet(in.Merchant),
+			SagaKind.ValueSet("wallet"),
+			SagaState.ValueSet(string(state.WalletOpening)),
+			Provider.ValueSet(in.Provider),
+		),
+	}
+}
+
+// Summary is the line operators see in the list of sagas.
+func (in WalletInput) Summary() string { return fmt.Sprintf("%s · static wallet", in.Merchant) }

@@ -20,6 +20,8 @@ const (
 	CompletedSignal = "completed" // the purchase has its reference
 	EndedSignal     = "ended"     // its payment ended without money
 
+	ArrivedSignal = "arrived" // somebody says that money came to a wallet
+
 	CardSetSignal    = "card_set"   // the payer named the card they pay from
 	PaidSignal       = "paid"       // a deposit pays the transfer
 	MismatchedSignal = "mismatched" // its deposit came from another card
@@ -28,6 +30,9 @@ const (
 
 // InquireUpdate asks the saga to ask the bank now and answers the payment's state.
 const InquireUpdate = "inquire"
+
+// OpenedUpdate waits until a wallet has its account, or will get none.
+const OpenedUpdate = "opened"
 
 // PaymentInput starts a payment's saga. The store writes it to the outbox.
 type PaymentInput struct {
@@ -175,4 +180,42 @@ type WebhookInput struct {
 // WebhookResult is how a message ended.
 type WebhookResult struct {
 	State state.Webhook `json:"state"` // delivered, failed, held, replaced or dropped
+}
+
+// PayoutInput starts a payout's saga. The store writes it to the outbox. Where the money goes stays in its row.
+type PayoutInput struct {
+	PayoutID  int64      `json:"payout_id"`
+	UUID      string     `json:"uuid"`
+	Merchant  string     `json:"merchant"` // public id
+	Amount    money.Rial `json:"amount"`
+	Provider  string     `json:"provider"`
+	Rail      string     `json:"rail"`
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+// PayoutResolved is the payload of a payout's ResolvedSignal: who decided what, and why.
+type PayoutResolved struct {
+	State state.Payout `json:"state"` // paid, refused, unsent or cancelled
+	By    string       `json:"by"`
+	Why   string       `json:"why"`
+}
+
+// PayoutResult is how a payout ended.
+type PayoutResult struct {
+	State state.Payout `json:"state"` // paid, refused, unsent or cancelled
+}
+
+// WalletInput starts a wallet's saga. The store writes it to the outbox.
+type WalletInput struct {
+	WalletID int64  `json:"wallet_id"`
+	UUID     string `json:"uuid"`
+	Merchant string `json:"merchant"` // public id
+	Holder   string `json:"holder"`   // the merchant's name, shown to whoever pays in
+	Provider string `json:"provider"`
+	Open     bool   `json:"open,omitempty"` // a later run of the same saga: the account is there
+}
+
+// WalletResult is how a wallet ended, when it did.
+type WalletResult struct {
+	State state.Wallet `json:"state"` // blocked
 }

@@ -66,6 +66,11 @@ var (
 		queue: WebhookQueue, attention: "",
 	}
 
+	sendStep          = bankStep("send at the bank", AttentionUnknown)
+	inquirePayoutStep = bankStep("ask the bank", AttentionUnknown)
+	openStep          = bankStep("open an account at the bank", AttentionUnknown)
+	arrivalsStep      = bankStep("ask the bank what arrived", AttentionUnknown)
+
 	submitStep       = bankStep("order at the reseller", AttentionUnknown)
 	inquireTopUpStep = bankStep("ask the reseller", AttentionUnknown)
 )

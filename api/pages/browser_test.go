@@ -2,6 +2,9 @@ package pages
 
 import (
 	"fmt"
+	"image"
+	"image/color/palette"
+	"image/png"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/paysaga/paysaga/api/images"
 	"github.com/paysaga/paysaga/testbrowser"
 )
 
@@ -29,8 +33,8 @@ func gallery(t *testing.T, views map[string]view) *httptest.Server {
 		w.Header().Set("Content-Type", contentType)
 		_, _ = w.Write(body)
 	})
-	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, r *http.Request) {
-		v := views[r.PathValue("name")]
+	show := func(w http.ResponseWriter, r *http.Request, name string) {
+		v := views[name]
 		if v == nil {
 			http.NotFound(w, r)
 			return
@@ -43,11 +47,26 @@ func gallery(t *testing.T, views map[string]view) *httptest.Server {
 			v = page.For(ReaderOf(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language")))
 		}
 		page := draw(t, v)
-		if r.PathValue("name") == "to-bank" { // it would leave at once
+		if name == "to-bank" { // it would leave at once
 			page = strings.ReplaceAll(page, assetURL("pay.js"), "")
 			page = strings.ReplaceAll(page, `<script src="" defer></script>`, "")
 		}
 		_, _ = w.Write([]byte(page))
+	}
+	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, r *http.Request) { show(w, r, r.PathValue("name")) })
+	mux.HandleFunc("GET /pay/{token}", func(w http.ResponseWriter, r *http.Request) { show(w, r, "checkout") })
+	mux.HandleFunc("GET /pay/transfer/{token}", func(w http.ResponseWriter, r *http.Request) { show(w, r, "transfer-pending") })
+	mux.HandleFunc("GET /pay/image/lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("GET /pay/image/none", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write(images.Nothing)
+	})
+	mux.HandleFunc("GET /pay/image/face", func(w http.ResponseWriter, _ *http.Request) {
+		m := image.NewPaletted(image.Rect(0, 0, 144, 144), palette.WebSafe)
+		for n := range m.Pix {
+			m.Pix[n] = uint8(n % 144 / 24 * 36)
+		}
+		_ = png.Encode(w, m)
 	})
 	// A page that asks for its state gets no answer, and so stays what it is.
 	mux.HandleFunc("GET /pay/", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

@@ -20,6 +20,15 @@ func draw(t *testing.T, v view) string {
 	return out.String()
 }
 
+// drawIn draws the page for a reader of a language; a page for operators has only one.
+func drawIn(t *testing.T, v view, l Lang) string {
+	t.Helper()
+	if page, ok := v.(View); ok {
+		v = page.For(Reader{Lang: l})
+	}
+	return draw(t, v)
+}
+
 func samplePayment() Payment {
 	now := time.Date(2025, 11, 21, 10, 31, 5, 0, time.UTC)
 	return Payment{
@@ -78,7 +87,7 @@ func samples() map[string]view {
 	views["checkout-no-banks"] = none
 
 	small := sampleCheckout()
-	small.Merchant, small.Description, small.Amount = Merchant{Name: "Demo 2", Image: "data:image/png;base64," + dotPNG}, "", 10_005
+	small.Merchant, small.Description, small.Amount = Merchant{Name: "Demo 2", Image: "/pay/image/face?v=2"}, "", 10_005
 	small.Gateways, small.StateError = []string{"sandbox"}, "declined by payer"
 	small.Deadline = small.Now.Add(47 * time.Second)
 	views["checkout-small"] = small
@@ -107,7 +116,7 @@ func samples() map[string]view {
 	views["to-bank"] = ToBank{Payment: samplePayment(), Method: "asanpardakht", Action: "https://bank.example/pay",
 		Fields: map[string]string{"RefId": "a&b=\"c\"", "mobileap": "09120000000"}}
 	for _, kind := range []ProblemKind{NotFound, Expired, TooMany, BankUnavailable, Internal} {
-		p := Problem{Kind: kind, RequestID: "0199b1f2-6a77-7d35-9a14-5f0c8e1f2a3b", RetryAfter: 19500 * time.Millisecond}
+		p := Problem{Kind: kind, Here: samplePayment().Path(), RequestID: "0199b1f2-6a77-7d35-9a14-5f0c8e1f2a3b", RetryAfter: 19500 * time.Millisecond}
 		if kind == Expired || kind == BankUnavailable {
 			p.Back = samplePayment().Path()
 		}
@@ -115,5 +124,3 @@ func samples() map[string]view {
 	}
 	return views
 }
-
-const dotPNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M/wHwAEBgIApD5fRAAAAABJRU5ErkJggg=="

@@ -20,7 +20,7 @@ func Security(formAction []string) map[string]string {
 	}
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; " +
-			"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action " +
+			"img-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action " +
 			strings.Join(targets, " "),
 		"Referrer-Policy":        "same-origin",
 		"Cache-Control":          "no-store",

@@ -10,7 +10,7 @@ import (
 func TestSecurity(t *testing.T) {
 	got := Security([]string{"https://bank.example/pay?x=1", "https://bank.example", "http://127.0.0.1:8090/bank", "https://[::1]:8443"})
 	require.Equal(t, map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; " +
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 			"connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; " +
 			"form-action 'self' https://bank.example http://127.0.0.1:8090 https://[::1]:8443",
 		"Referrer-Policy":        "same-origin",

@@ -31,11 +31,11 @@ func TestMasks(t *testing.T) {
 }
 
 func TestSafeImage(t *testing.T) {
-	for _, good := range []string{"data:image/png;base64,iVBORw0KGgo=", "/pay/image/faSDF42w3Fs?v=2"} {
+	for _, good := range []string{"/pay/image/faSDF42w3Fs", "/pay/image/demo-fast?v=0a1b2c"} {
 		require.Equal(t, good, string(safeImage(good)))
 	}
 	for _, bad := range []string{"", "https://evil.example/a.png", "//evil.example/a.png", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)",
-		"data:text/html;base64,PHNjcmlwdD4=", "data:image/png;base64,a\" onerror=\"x", "data:image/svg+xml,<svg onload=x>", "data:image/svg+xml;base64,PHN2Zy8+", "a.png"} {
+		"data:image/png;base64,iVBORw0KGgo=", "data:image/svg+xml,<svg onload=x>", "a.png", "/pay/image/../x", "/pay/image/a/b", "/pay/x/status"} {
 		require.Empty(t, safeImage(bad), bad)
 	}
 }

@@ -60,7 +60,7 @@ func transferSamples() map[string]view {
 
 	odd := sampleTransfer(state.TransferPending)
 	odd.Amount, odd.Price, odd.Cards = 11_385, 11_300, odd.Cards[:1]
-	odd.Merchant = Merchant{Name: "Demo 2", Image: "data:image/png;base64," + dotPNG}
+	odd.Merchant = Merchant{Name: "Demo 2", Image: "/pay/image/face?v=2"}
 	odd.Expires = odd.Now.Add(47 * time.Second)
 	views["transfer-odd"] = odd
 

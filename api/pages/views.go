@@ -18,7 +18,7 @@ const Checking state.Payment = "checking"
 type Merchant struct {
 	Name         string
 	BusinessName string // shown under the name; optional
-	Image        string // data:image/…;base64,… or a path on this host; anything else shows a monogram
+	Image        string // /pay/image/…; anything else shows a monogram
 }
 
 // Payment is what every page of a payment shows.

@@ -17,6 +17,10 @@
   keepLanguage();
 
   each('[data-js]', element => { element.hidden = false; });
+  each('.face img', image => { // what broke on the way; what is missing comes as a transparent dot
+    const drop = () => { image.hidden = true; };
+    if (image.complete && !image.naturalWidth) drop(); else image.addEventListener('error', drop);
+  });
   each('[data-after]', element => setTimeout(() => { element.hidden = false; }, Number(element.dataset.after)));
   each('[data-print]', button => button.addEventListener('click', () => print()));
   each('[data-copy]', button => {

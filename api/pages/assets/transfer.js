@@ -19,6 +19,10 @@
   // A page that answered the card form stands at the form's address; reloading must not send it again.
   if (location.pathname !== path) history.replaceState(null, '', path + location.search);
   each('[data-js]', element => { element.hidden = false; });
+  each('.face img', image => { // what broke on the way; what is missing comes as a transparent dot
+    const drop = () => { image.hidden = true; };
+    if (image.complete && !image.naturalWidth) drop(); else image.addEventListener('error', drop);
+  });
   each('[data-print]', button => button.addEventListener('click', () => print()));
   each('[data-copy]', button => button.addEventListener('click', () => copy(button)));
   addEventListener('pageshow', event => { if (event.persisted) renew(); });
