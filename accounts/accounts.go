@@ -23,8 +23,9 @@ type Book struct {
 }
 
 // Put makes credentials the merchant's account at a bank from now on. What was begun with the one before goes on
-// with that one. Credentials that the bank's adapter does not accept are refused and change nothing.
-func (b Book) Put(ctx context.Context, merchantID int64, bank gateways.Bank, c gateways.Credentials) (store.GatewayAccount, error) {
+// with that one, unless they are of the same terminal. Credentials that the bank's adapter does not accept are
+// refused and change nothing.
+func (b Book) Put(ctx context.Context, merchantID int64, bank gateways.Bank, c gateways.Credentials, sameTerminal bool) (store.GatewayAccount, error) {
 	if len(bank.Fields()) == 0 {
 		return store.GatewayAccount{}, fmt.Errorf("%s asks for no credentials", bank.Name())
 	}
@@ -39,7 +40,9 @@ func (b Book) Put(ctx context.Context, merchantID int64, bank gateways.Bank, c g
 		return store.GatewayAccount{}, errors.New("credentials: not text")
 	}
 	sealed := b.Vault.SealText(merchantID, vault.GatewayAccount+bank.Name(), string(text))
-	return b.Store.PutGatewayAccount(ctx, merchantID, bank.Name(), sealed)
+	return b.Store.PutGatewayAccount(ctx, store.NewGatewayAccount{
+		MerchantID: merchantID, Gateway: bank.Name(), Credentials: sealed, SameTerminal: sameTerminal,
+	})
 }
 
 // Live opens a bank with the merchant's account of now.
@@ -57,7 +60,7 @@ func (b Book) Live(ctx context.Context, merchantID int64, bank gateways.Bank) (g
 	return b.Open(bank, account)
 }
 
-// OfAttempt opens a bank with the account that an attempt's session was opened with.
+// OfAttempt opens a bank with the account that an attempt's session was opened with, or the latest of the same terminal.
 func (b Book) OfAttempt(ctx context.Context, bank gateways.Bank, attemptID int64) (gateways.Gateway, error) {
 	if len(bank.Fields()) == 0 {
 		return bank.Open(nil)

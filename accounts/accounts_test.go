@@ -86,7 +86,7 @@ func (w *world) merchant(id string) store.Merchant {
 
 func (w *world) put(b gateways.Bank, password string) store.GatewayAccount {
 	w.Helper()
-	g, err := w.Put(w.Context(), w.m.ID, b, gateways.Credentials{"terminal": "1234", "password": password})
+	g, err := w.Put(w.Context(), w.m.ID, b, gateways.Credentials{"terminal": "1234", "password": password}, false)
 	require.NoError(w, err)
 	return g
 }
@@ -156,7 +156,7 @@ func TestABankWithoutCredentials(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, g.(opened).with)
 	}
-	_, err := w.Put(t.Context(), 1, free{}, gateways.Credentials{"x": "y"})
+	_, err := w.Put(t.Context(), 1, free{}, gateways.Credentials{"x": "y"}, false)
 	require.ErrorContains(t, err, "asks for no credentials")
 }
 
@@ -170,11 +170,11 @@ func TestWhatABankDoesNotAcceptIsNotStored(t *testing.T) {
 		"terminal is not a number":      {"terminal": "letters", "password": "hidden-word"},
 		"password is missing, terminal": nil,
 	} {
-		_, err := w.Put(t.Context(), w.m.ID, saman, c)
+		_, err := w.Put(t.Context(), w.m.ID, saman, c, false)
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "hidden")
 	}
-	_, err := w.Put(t.Context(), w.m.ID+1000, saman, gateways.Credentials{"terminal": "1", "password": "hidden-word"})
+	_, err := w.Put(t.Context(), w.m.ID+1000, saman, gateways.Credentials{"terminal": "1", "password": "hidden-word"}, false)
 	require.ErrorIs(t, err, store.ErrNotFound)
 	list, err := w.Store.GatewayAccounts(t.Context(), w.m.ID)
 	require.NoError(t, err)

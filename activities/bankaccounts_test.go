@@ -42,7 +42,7 @@ func TestBankIsCalledWithTheAttemptsAccount(t *testing.T) {
 	book := accounts.Book{Store: s.store, Vault: v}
 	calls := &activities.Bank{Gateways: gateways.Registry{"zibal": b}, Accounts: book}
 	put := func(password string) {
-		_, err := book.Put(ctx, s.merchant.ID, b, gateways.Credentials{"password": password})
+		_, err := book.Put(ctx, s.merchant.ID, b, gateways.Credentials{"password": password}, false)
 		require.NoError(t, err)
 	}
 	open := func() activities.PaidVisit {

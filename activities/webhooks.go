@@ -61,6 +61,9 @@ func (a *Webhooks) DeliverWebhook(ctx context.Context, id int64) (Delivery, erro
 	if p.Endpoint != state.EndpointEnabled {
 		return a.hold(ctx, p)
 	}
+	if early := p.Early.Duration(); early > 0 { // an attempt was recorded, and its worker died before the saga heard of it
+		return Delivery{State: p.State, After: early, Note: "the next attempt is not due yet"}, nil
+	}
 	local := activity.GetInfo(ctx).IsLocalActivity
 	if local && a.Pace.Slow(p.EndpointID) {
 		return Delivery{}, retryable(errors.New("the receiver is slow; it gets more time"), ErrNeedsTime, 0)

@@ -29,7 +29,7 @@ type sessions = gateways.Sessions
 func (a *API) newSessions() *sessions {
 	return gateways.NewSessions(a.Gateways, a.BankPause, func(bank string, down bool) {
 		if down {
-			a.Log.Error("bank gives no sessions; payers are shown the others first", "gateway", bank, "for", a.BankPause)
+			a.Log.Error("bank gives no sessions; payers are shown the others first", "gateway", bank, "for", a.BankPause.String())
 			return
 		}
 		a.Log.Info("bank gives sessions again", "gateway", bank)

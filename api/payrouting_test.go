@@ -115,7 +115,7 @@ func TestABankNeedsAnAccount(t *testing.T) {
 	other, err := w.store.Merchant(ctx, "demo-fast")
 	require.NoError(t, err)
 	put := func(id int64, password string) {
-		_, err := book.Put(ctx, id, banks["zibal"], gateways.Credentials{"password": password})
+		_, err := book.Put(ctx, id, banks["zibal"], gateways.Credentials{"password": password}, false)
 		require.NoError(t, err)
 	}
 	see := func() []string { offered, _, _ := w.offers(w.page("GET", "/pay/"+token, nil)); return offered }
@@ -140,7 +140,7 @@ func TestABankNeedsAnAccount(t *testing.T) {
 	// What was sealed with a key that is gone: no session, and the payer may go elsewhere.
 	lost, err := vault.New("lost:b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQtb2xkLW9sZC0=")
 	require.NoError(t, err)
-	_, err = accounts.Book{Store: w.store, Vault: lost}.Put(ctx, m.ID, banks["zibal"], gateways.Credentials{"password": "word-three"})
+	_, err = accounts.Book{Store: w.store, Vault: lost}.Put(ctx, m.ID, banks["zibal"], gateways.Credentials{"password": "word-three"}, false)
 	require.NoError(t, err)
 	pay(http.StatusConflict)
 	require.Len(t, banks["zibal"].with, 2)

@@ -77,6 +77,8 @@ func (s *sagas) DepositLink(id int64) string { return fmt.Sprintf("http://ui.exa
 
 func (s *sagas) TopUpLink(id int64) string { return fmt.Sprintf("http://ui.example/topup/%d", id) }
 
+func (s *sagas) AwaitWallet(context.Context, string) error { return nil }
+
 func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
 	if s.topUp == nil {
 		<-ctx.Done()

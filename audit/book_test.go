@@ -92,6 +92,10 @@ func TestBooksAgree(t *testing.T) {
 	}
 	require.Empty(t, check(without(failed)), "a session that the bank never opened")
 	require.Empty(t, check(append(slices.Clone(well), line{9999, 5, "expired"})), "a session that moved no money")
+	pays := strings.ReplaceAll(book(change(settled, func(l *line) { l.state = "verified" })), `"verified"`, `"verified","no_settlement":true`)
+	require.Empty(t, b.audit(audit.Config{SandboxURL: bank(t, http.StatusOK, pays), Gateways: []string{"zibal"}}), "a bank that pays out by itself")
+	pays = strings.ReplaceAll(book(change(refunded, func(l *line) { l.state = "verified" })), `"verified"`, `"verified","no_settlement":true`)
+	require.Len(t, b.audit(audit.Config{SandboxURL: bank(t, http.StatusOK, pays), Gateways: []string{"zibal"}}), 1, "and money that should have gone back")
 
 	for name, url := range map[string]string{
 		"no bank":       "http://127.0.0.1:1",

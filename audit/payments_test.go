@@ -116,7 +116,7 @@ func wrongPayments() []wrong {
 func (b *books) account(of store.Merchant, gateway string, attempt state.Payment) {
 	b.Helper()
 	put := func(m store.Merchant, gateway string) {
-		g, err := b.store.PutGatewayAccount(b.Context(), m.ID, gateway, vault.Text{KeyID: "k", Sealed: []byte("x")})
+		g, err := b.store.PutGatewayAccount(b.Context(), store.NewGatewayAccount{MerchantID: m.ID, Gateway: gateway, Credentials: vault.Text{KeyID: "k", Sealed: []byte("x")}})
 		require.NoError(b, err)
 		b.exec(`UPDATE attempts SET account_id = ? WHERE id = ?`, g.ID, b.attempts[attempt])
 	}

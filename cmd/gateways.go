@@ -70,13 +70,14 @@ func onlyNames(c *cobra.Command, args []string) error {
 
 func gatewayPut() *cobra.Command {
 	var from string
+	var sameTerminal bool
 	c := &cobra.Command{
 		Use:   "put MERCHANT BANK",
 		Short: "Give a merchant an account at a bank, or replace the one it has",
 		Long: "Reads the credentials from a file of JSON (--from account.json, or --from - for standard input), or asks for\n" +
 			"them. `paysaga gateway banks` names what each bank wants. They are stored encrypted and never shown again.\n\n" +
 			"New sessions use the new account at once. What is under way is settled and returned with the one it was\n" +
-			"begun with.",
+			"begun with, unless --same-terminal says that only the password is new.",
 		Example: "  paysaga gateway put bakery zibal --from zibal.json   # {\"merchant\": \"…\"}\n" +
 			"  paysaga gateway put bakery zibal                     # asks\n" +
 			"  paysaga gateway test bakery zibal",
@@ -89,7 +90,10 @@ func gatewayPut() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			account, err := book.Put(c.Context(), m.ID, bank, credentials)
+			account, err := book.Put(c.Context(), m.ID, bank, credentials, sameTerminal)
+			if sameTerminal && errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("%s has had no account at %s yet; leave --same-terminal out", m.PublicID, bank.Name())
+			}
 			if err != nil {
 				return err
 			}
@@ -101,6 +105,7 @@ func gatewayPut() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&from, "from", "", "file with the credentials as JSON, or - for standard input")
+	c.Flags().BoolVar(&sameTerminal, "same-terminal", false, "a new password of the same terminal: what is under way goes on with it too")
 	return c
 }
 

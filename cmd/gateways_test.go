@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/term"
 
+	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/gateways"
+	"github.com/paysaga/paysaga/sandbox"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
 )
@@ -94,8 +96,10 @@ func TestGatewayAccountsByCommand(t *testing.T) {
 	require.Len(t, list, 1)
 	require.NotContains(t, string(list[0].Credentials.Sealed), "hidden-word")
 
+	_, err = d.run(`{"merchant":"x"}`, "gateway", "put", "bakery", "asanpardakht", "--from", "-", "--same-terminal")
+	require.Error(t, err)
 	require.NoError(t, os.Chmod(file, 0o644))
-	require.Contains(t, d.ok("", "gateway", "put", "bakery", "zibal", "--from", file), "chmod 600")
+	require.Contains(t, d.ok("", "gateway", "put", "bakery", "zibal", "--from", file, "--same-terminal"), "chmod 600")
 	d.ok("\xef\xbb\xbf"+`{"merchant": 12345678901234567890}`+"\n", "gateway", "put", "bakery", "zibal", "--from", "-")
 	list = d.accounts()
 	require.Len(t, list, 3)
@@ -164,6 +168,7 @@ func TestGatewayPutRefuses(t *testing.T) {
 		"a secret as flag":           {"", append(put, "--merchant=hidden-word"), "unknown flag: --merchant"},
 		"unknown bank":               {`{"merchant":"hidden-word"}`, []string{"gateway", "put", "bakery", "paypal", "--from", "-"}, `no bank is called "paypal"; there are asanpardakht, `},
 		"unknown merchant":           {`{"merchant":"hidden-word"}`, []string{"gateway", "put", "nobody", "zibal", "--from", "-"}, "not found"},
+		"a password of no terminal":  {`{"merchant":"hidden-word"}`, append(from, "--same-terminal"), "leave --same-terminal out"},
 		"a bank that asks for none":  {`{}`, []string{"gateway", "put", "bakery", "sandbox", "--from", "-"}, "asks for no credentials"},
 		"missing field":              {`{}`, from, "merchant is missing"},
 		"empty field":                {`{"merchant":" "}`, from, "merchant is missing"},
@@ -210,6 +215,31 @@ func TestBankURLs(t *testing.T) {
 		t.Setenv("PAYSAGA_BANK_URLS", urls)
 		_, err := d.run("", "gateway", "banks")
 		require.ErrorContains(t, err, says)
+	}
+}
+
+// In development an adapter talks to the sandbox's bank of its name, unless the generic bank is wanted.
+func TestBanksOfDevelopment(t *testing.T) {
+	for name, value := range map[string]string{"PAYSAGA_ENV": "dev", "PAYSAGA_BANK_URLS": "", "PAYSAGA_SANDBOX_URL": "http://127.0.0.1:9", "PAYSAGA_VAULT_KEYS": ""} {
+		t.Setenv(name, value)
+	}
+	for wires, fields := range map[string]string{"true": "merchant", "false": "none"} {
+		t.Setenv("PAYSAGA_BANK_WIRES", wires)
+		cfg, err := config.Load()
+		require.NoError(t, err)
+		registry, err := banks(cfg)
+		require.NoError(t, err)
+		require.Len(t, registry, len(realBanks)+1)
+		require.Equal(t, fields, fieldNames(registry["zibal"].Fields()))
+		require.Equal(t, "none", fieldNames(registry["sandbox"].Fields()))
+		for _, name := range registry.Names() {
+			require.Equal(t, name, registry[name].Name())
+			require.Equal(t, "http://127.0.0.1:9", registry[name].Origin(), "nobody is sent to a real bank")
+			if wires == "true" && name != "sandbox" {
+				_, err := registry[name].Open(gateways.Credentials(sandbox.Account(name)))
+				require.NoError(t, err, "the development account of %s", name)
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/paysaga/paysaga/auth"
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/money"
+	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/store"
 )
 
@@ -79,6 +80,11 @@ func merchantPut() *cobra.Command {
 			if err := knownBanks(cfg, m.Gateways); err != nil {
 				return err
 			}
+			if m.ImageURL != "" {
+				if m.ImageURL, err = outbound.CheckURL(m.ImageURL, cfg.Dev()); err != nil {
+					return fmt.Errorf("--image: %w", err)
+				}
+			}
 			m.TransferWindow, m.SMSDelay = store.Seconds(transferWindow.Seconds()), store.Seconds(smsDelay.Seconds())
 			m.AmountStep, m.AmountDelta, m.DepositPatience = money.Rial(step), money.Rial(delta), store.Seconds(patience.Seconds())
 			if _, err := s.PutMerchant(c.Context(), m); err != nil {
@@ -90,7 +96,7 @@ func merchantPut() *cobra.Command {
 	}
 	c.Flags().StringVar(&m.DisplayName, "name", "", "name shown to payers")
 	c.Flags().StringVar(&m.BizName, "biz-name", "", "registered business name")
-	c.Flags().StringVar(&m.ImageURL, "image", "", "address of the merchant's image")
+	c.Flags().StringVar(&m.ImageURL, "image", "", "address of the merchant's image: PNG, JPEG or WebP, at most 256 KiB; fetched and kept by the API")
 	c.Flags().StringVar(&m.ReturnURL, "return-url", "", "page payers go back to; ?token=… is added")
 	c.Flags().DurationVar(&window, "collect-within", mostToCollect, "time from creation in which a paid payment must be collected, at most 20m")
 	c.Flags().StringVar(&gateways, "gateways", "", "banks offered to payers, in this order, comma-separated")

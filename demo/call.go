@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/paysaga/paysaga/sign"
 )
 
 // field is one form field; a slice of them keeps the order in which people read them.
@@ -22,9 +25,22 @@ type call struct {
 	token  string // token header, when not empty
 
 	idempotency string // Idempotency-Key header, when not empty
+	signer      signer // headers merchant and sign, when not empty
 
 	form []field // a form body …
 	json any     // … or a JSON body
+}
+
+// signer signs the calls of one merchant with one of its keys.
+type signer struct{ merchant, key string }
+
+// headers are what the call is authorised with.
+func (c call) headers() []field {
+	all := []field{{"Authorization", c.key}, {"token", c.token}, {"Idempotency-Key", c.idempotency}}
+	if c.signer != (signer{}) {
+		all = append(all, field{"merchant", c.signer.merchant}, field{"sign", sign.Sign(mustJSON(c.json), c.signer.key)})
+	}
+	return slices.DeleteFunc(all, func(f field) bool { return f.value == "" })
 }
 
 // curl is the line that does the same by hand.
@@ -37,14 +53,8 @@ func (c call) curl() string {
 		words = append(words, "-X", "POST")
 	}
 	words = append(words, shellWord(c.url))
-	if c.key != "" {
-		words = append(words, "-H", shellWord("Authorization: "+c.key))
-	}
-	if c.token != "" {
-		words = append(words, "-H", shellWord("token: "+c.token))
-	}
-	if c.idempotency != "" {
-		words = append(words, "-H", shellWord("Idempotency-Key: "+c.idempotency))
+	for _, h := range c.headers() {
+		words = append(words, "-H", shellWord(h.name+": "+h.value))
 	}
 	for _, f := range c.form {
 		flag := "-d"
@@ -79,14 +89,8 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	if c.key != "" {
-		req.Header.Set("Authorization", c.key)
-	}
-	if c.idempotency != "" {
-		req.Header.Set("Idempotency-Key", c.idempotency)
-	}
-	if c.token != "" {
-		req.Header.Set("token", c.token)
+	for _, h := range c.headers() {
+		req.Header.Set(h.name, h.value)
 	}
 	return req, nil
 }

@@ -26,6 +26,7 @@ type world struct {
 	transfers fakeTransfers
 	topUps    fakeTopUps
 	purchases fakePurchases
+	payouts   fakePayouts
 
 	refundFails  bool // an uncollected payment stays paid
 	wrongTotal   bool // the bank forgets the tip
@@ -52,6 +53,7 @@ func newWorld(t *testing.T) *world {
 	w.topUpRoutes(mux)
 	w.purchaseRoutes(mux)
 	w.triggerRoutes(mux)
+	w.payoutRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w

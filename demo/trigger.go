@@ -32,6 +32,8 @@ func Events() []Event {
 		{"deposit.suspense", taxi.id, "money arrives that no transfer asked for", suspenseEvent},
 		{"deposit.refunded", taxi.id, "… and a person resolves it", strayDeposit},
 		{"topup.delivered", taxi.id, "a mobile charge is bought from the balance", topUpEvent},
+		{"payout.paid", taxi.id, "money is sent from the balance to an account", paidPayout},
+		{"wallet.credited", taxi.id, "a customer pays into a static account", creditedWallet},
 		{"purchase.completed", taxi.id, "a branch sells something online", purchaseEvent},
 	}
 }

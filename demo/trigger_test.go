@@ -41,6 +41,7 @@ func TestEveryEventCanBeTriggered(t *testing.T) {
 		"payment.paid": "payment%2Ftoken-1", "payment.collected": "payment%2Ftoken-1", "payment.refunded": "payment%2Ftoken-1", "payment.failed": "payment%2Ftoken-1",
 		"transfer.paid": "transfer%2F1", "transfer.verified": "transfer%2F1", "transfer.mismatched": "transfer%2F1", "transfer.expired": "transfer%2F1",
 		"deposit.suspense": "deposit%2F1", "deposit.refunded": "deposit%2F1", "topup.delivered": "topup%2F9", "purchase.completed": "purchase%2F75",
+		"payout.paid": "payout%2Fu-1", "wallet.credited": "wallet%2Fw-1",
 	}
 	require.Len(t, Events(), len(want))
 	for _, e := range Events() {

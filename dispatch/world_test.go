@@ -33,6 +33,11 @@ type temporal struct {
 	raced   map[string]enums.WorkflowExecutionStatus // what DescribeWorkflow says instead
 }
 
+var sagaNames = map[string]string{
+	"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1", "topup": "topup.v1", "purchase": "purchase.v1",
+	"webhook": "webhook.v1", "payout": "payout.v1", "wallet": "wallet.v1",
+}
+
 type signal struct {
 	saga, name string
 	payload    []byte // as the worker will get it
@@ -48,7 +53,7 @@ func (f *temporal) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOp
 		return nil, f.down
 	}
 	kind, _, _ := strings.Cut(o.ID, "/")
-	if workflow != map[string]string{"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1", "topup": "topup.v1", "purchase": "purchase.v1"}[kind] {
+	if workflow != sagaNames[kind] {
 		return nil, fmt.Errorf("no workflow %v for %s", workflow, o.ID)
 	}
 	if _, known := f.sagas[o.ID]; known {

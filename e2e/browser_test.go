@@ -78,6 +78,30 @@ func TestPayerWithoutJavaScript(t *testing.T) {
 	b.AsksOnly(h.inst.APIURL, h.inst.SandboxURL)
 }
 
+// The language chosen holds on the way to the bank and back; nobody stores it.
+func TestPayerInEnglish(t *testing.T) {
+	t.Parallel()
+	h, m := shared, shared.taxi()
+	token := m.create(t, 120_000)
+	b := newBrowser(t)
+	b.Do(testbrowser.Phone(), testbrowser.Prefers("prefers-color-scheme", "dark"), chromedp.Navigate(m.link(token)))
+	b.Sees("html[lang=fa] form#pay")
+	b.Click("#language")
+	b.Sees("html[lang=en] form#pay")
+	b.Picture("english-1-checkout")
+	require.Contains(t, b.Text("main"), "twelve thousand toman")
+	b.Click("#pay button[type=submit]")
+	b.Sees("main#bank[data-state=open]")
+	b.Click("button[value=pay]")
+	b.Sees("html[lang=en] main#payment[data-state=paid]")
+	b.Picture("english-2-paid")
+	require.Empty(t, b.Barriers())
+	m.collect(t, token)
+	b.Sees("html[lang=en] main#payment[data-state=collected]")
+	require.Contains(t, b.Text("main"), "Payment successful")
+	b.AsksOnly(h.inst.APIURL, h.inst.SandboxURL)
+}
+
 // What goes wrong is said to the payer, too.
 func TestPayerIsToldWhatIsWrong(t *testing.T) {
 	t.Parallel()

@@ -221,6 +221,10 @@ func TestTransferPagesInABrowser(t *testing.T) {
 	b.Sees(row)
 	b.Picture("ops-deposits")
 	require.Contains(t, b.Text(row), "No transfer waits for this amount")
+	b.Click(row + " [data-open]")
+	b.Sees(row + " form.resolve")
+	b.Picture("ops-resolve")
+	require.Empty(t, b.Barriers())
 	b.AsksOnly(h.inst.APIURL)
 	m.resolves(t, stray[0].DepositID, "ignore", 0)
 }

@@ -43,9 +43,19 @@ type message struct {
 }
 
 type verdict struct {
-	OK  bool   `json:"ok"`
-	Key string `json:"key"`
-	Why string `json:"why"`
+	OK      bool   `json:"ok"`
+	Missing bool   `json:"missing"`
+	Why     string `json:"why"`
+}
+
+func (v verdict) String() string {
+	switch {
+	case v.OK:
+		return "ok"
+	case v.Missing:
+		return "none"
+	}
+	return "WRONG (" + v.Why + ")"
 }
 
 // Run follows the inbox until ctx ends, which is no error. An inbox that cannot be reached at the start is one; one
@@ -203,19 +213,7 @@ func (m message) line() string {
 	if m.Attempt > 1 {
 		parts = append(parts, fmt.Sprintf("attempt %d", m.Attempt))
 	}
-	return strings.Join(append(parts, m.signed()), "  ")
-}
-
-func (m message) signed() string {
-	switch {
-	case m.Sign.OK && m.Standard.OK:
-		return "both signatures fit"
-	case m.Sign.OK:
-		return "sign fits, standard does not: " + m.Standard.Why
-	case m.Standard.OK:
-		return "standard fits, sign does not: " + m.Sign.Why
-	}
-	return "no signature fits: sign: " + m.Sign.Why + "; standard: " + m.Standard.Why
+	return strings.Join(append(parts, fmt.Sprintf("sign %s, standard %s", m.Sign, m.Standard)), "  ")
 }
 
 func pad(text string, to int) string {

@@ -7,6 +7,7 @@ CREATE TABLE gateway_accounts (
     gateway     text        NOT NULL CHECK (gateway <> ''),
     key_id      text        NOT NULL,
     sealed      bytea       NOT NULL CHECK (length(sealed) > 0), -- the credentials, encrypted for this merchant and gateway
+    replaces    bigint      UNIQUE REFERENCES gateway_accounts, -- the same terminal with a new password: its attempts go on with this one
     created_at  timestamptz NOT NULL DEFAULT now(),
     retired_at  timestamptz -- no new session since; what is under way goes on with it
 );

@@ -118,22 +118,24 @@ func TestGrants(t *testing.T) {
 	require.NoError(t, rows.Err())
 	const rewrites, appends = "SELECT INSERT UPDATE", "SELECT INSERT"
 	require.Equal(t, map[string]string{
-		"merchants": rewrites, "api_keys": rewrites, "branches": rewrites, "card_vault": rewrites, "destination_cards": rewrites,
+		"merchants": rewrites, "api_keys": rewrites, "signing_keys": rewrites, "branches": rewrites, "card_vault": rewrites, "destination_cards": rewrites,
 		"payments": rewrites, "attempts": rewrites, "payment_events": appends,
 		"outbox": rewrites + " DELETE", "idempotency_keys": rewrites,
 		"transfers": rewrites, "transfer_events": appends, "devices": rewrites, "sms": rewrites, "deposits": rewrites,
 		"carriers": "SELECT", "products": rewrites, "topups": rewrites, "topup_events": appends, "balance_credits": appends,
 		"gateway_accounts":  appends, // and retired_at may change
 		"temporary_payment": rewrites, "system_log": appends,
+		"webhook_endpoints": rewrites, "webhook_messages": rewrites, "webhook_attempts": appends,
+		"payouts": rewrites, "payout_events": appends, "wallets": rewrites, "wallet_deposits": appends,
 		"ledger_transfers": appends, "ledger_balances": "SELECT", "goose_db_version": "SELECT",
 	}, got)
 
 	// A foreign key without an index makes every delete and update of its target a full scan. Cards,
-	// accounts, carriers and products are never deleted, and of balance_credits there are a handful.
+	// accounts, carriers, products, endpoints and messages are never deleted, and of balance_credits there are a handful.
 	var bare []string
 	links, err := db.QueryContext(t.Context(), `
 		SELECT f.conrelid::regclass || ' ' || f.conname FROM pg_constraint f
-		WHERE f.contype = 'f' AND f.confrelid::regclass::text NOT IN ('card_vault', 'destination_cards', 'gateway_accounts', 'carriers', 'products')
+		WHERE f.contype = 'f' AND f.confrelid::regclass::text NOT IN ('card_vault', 'destination_cards', 'gateway_accounts', 'carriers', 'products', 'webhook_endpoints', 'webhook_messages')
 			AND f.conrelid::regclass::text <> 'balance_credits' AND NOT EXISTS (
 			SELECT FROM pg_index i WHERE i.indrelid = f.conrelid AND i.indkey[0] = f.conkey[1])`)
 	require.NoError(t, err)

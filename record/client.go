@@ -19,6 +19,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/paysaga/paysaga/sagaclient"
+	"github.com/paysaga/paysaga/sign"
+	"github.com/paysaga/paysaga/stack"
 )
 
 // merchant is a development merchant.
@@ -35,6 +37,7 @@ type world struct {
 	env          []string // for the command line
 	temporal     client.Client
 	codec        *sagaclient.Codec
+	stack        *stack.Stack
 }
 
 // create asks for a payment and answers its token.
@@ -86,14 +89,9 @@ func (w *world) leave(ctx context.Context, token string) error {
 	return w.send(ctx, request{method: http.MethodPost, url: w.api + "/pay/" + token, form: form})
 }
 
-// rules make the bank fail; none ends that.
-func (w *world) rules(ctx context.Context, bank map[string]any) error {
-	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{"bank": bank}})
-}
-
-// operatorRules make the operator fail; none ends that.
-func (w *world) operatorRules(ctx context.Context, operator map[string]any) error {
-	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{"operator": operator}})
+// setRules make one side of the world outside fail, such as "bank"; none ends that.
+func (w *world) setRules(ctx context.Context, side string, rules map[string]any) error {
+	return w.send(ctx, request{method: http.MethodPut, url: w.sandbox + "/rules", json: map[string]any{side: rules}})
 }
 
 // paysaga runs a command as a person would.
@@ -132,6 +130,21 @@ func (w *world) details(ctx context.Context, id string) (string, error) {
 	return shown.CurrentDetails, err
 }
 
+// triesDurably waits until a saga has gone over to durable tries of a call.
+func (w *world) triesDurably(sagaID, activity string) step {
+	return func(ctx context.Context) error {
+		return await(ctx, "durable tries of "+activity, func() (bool, error) {
+			is, err := w.saga(ctx, sagaID)
+			for _, a := range is.GetPendingActivities() {
+				if a.GetActivityType().GetName() == activity {
+					return true, nil
+				}
+			}
+			return false, err
+		})
+	}
+}
+
 // await asks until the answer is yes.
 func await(ctx context.Context, what string, yes func() (bool, error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -149,8 +162,12 @@ func await(ctx context.Context, what string, yes func() (bool, error)) error {
 	}
 }
 
+// signer signs the calls of one merchant with one of its keys.
+type signer struct{ merchant, key string }
+
 type request struct {
 	method, url, key string
+	signer           signer // of a signed call
 	once             string // Idempotency-Key
 	form             url.Values
 	json             any
@@ -159,14 +176,14 @@ type request struct {
 
 func (w *world) send(ctx context.Context, r request) error {
 	var body io.Reader
-	kind := ""
+	kind, signature := "", ""
 	switch {
 	case r.json != nil:
 		data, err := json.Marshal(r.json)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", r.method, r.url, err)
 		}
-		body, kind = bytes.NewReader(data), "application/json"
+		body, kind, signature = bytes.NewReader(data), "application/json", sign.Sign(data, r.signer.key)
 	case r.form != nil:
 		body, kind = strings.NewReader(r.form.Encode()), "application/x-www-form-urlencoded"
 	}
@@ -177,6 +194,10 @@ func (w *world) send(ctx context.Context, r request) error {
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Authorization", r.key)
 	req.Header.Set("token", r.key) // the card-to-card dialect's
+	if r.signer != (signer{}) {
+		req.Header.Set("merchant", r.signer.merchant)
+		req.Header.Set("sign", signature)
+	}
 	if r.once != "" {
 		req.Header.Set("Idempotency-Key", r.once)
 	}

@@ -74,6 +74,13 @@ func (w *world) play(ctx context.Context, s story) (*historypb.History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
+	if s.endless {
+		h, err := w.restful(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		return h, nil
+	}
 	if err := w.over(ctx, id); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -91,6 +98,17 @@ func (w *world) play(ctx context.Context, s story) (*historypb.History, error) {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return h, nil
+}
+
+// restful reads the history of a saga once it waits for nothing but a timer.
+func (w *world) restful(ctx context.Context, id string) (h *historypb.History, err error) {
+	err = await(ctx, "rest of "+id, func() (bool, error) {
+		if h, err = w.history(ctx, id); err != nil {
+			return false, err
+		}
+		return h.Events[len(h.Events)-1].EventType == enums.EVENT_TYPE_TIMER_STARTED, nil
+	})
+	return h, err
 }
 
 // over waits until a saga has ended.

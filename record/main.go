@@ -62,7 +62,8 @@ func record(ctx context.Context, folder string, stories []story, out io.Writer) 
 	s, err := stack.Start(ctx, stack.Config{
 		Home: home, Paysaga: binary("PAYSAGA_BIN", "paysaga"), Devstack: binary("PAYSAGA_DEVSTACK", "devstack"),
 		Addrs: stack.FreeAddrs(), Fast: true, Out: out,
-		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_BANK_WIRES=false", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s", "PAYSAGA_TOPUP_WAIT=500ms"},
+		Env: []string{"PAYSAGA_ENV=dev", "PAYSAGA_BANK_WIRES=false", "PAYSAGA_CODEC_KEYS=" + keys, "PAYSAGA_SANDBOX_SESSION_LIFE=10s", "PAYSAGA_TOPUP_WAIT=500ms",
+			"PAYSAGA_WEBHOOK_SCHEDULE=1s,1s"},
 	})
 	if err != nil {
 		return fmt.Errorf("start the system (logs in %s): %w", filepath.Join(home, "log"), err)
@@ -96,7 +97,7 @@ func newWorld(s *stack.Stack, keys string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{api: at.APIURL, sandbox: at.SandboxURL, env: s.Env(), temporal: temporal, codec: codec}, nil
+	return &world{api: at.APIURL, sandbox: at.SandboxURL, env: s.Env(), temporal: temporal, codec: codec, stack: s}, nil
 }
 
 // binary is what the Makefile built, or what its variable names.

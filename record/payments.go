@@ -119,24 +119,15 @@ func (p payment) is(want string) step {
 }
 
 func (p payment) bankFails(how map[string]any) step {
-	return func(ctx context.Context) error { return p.rules(ctx, how) }
+	return func(ctx context.Context) error { return p.setRules(ctx, "bank", how) }
 }
 
-func (p payment) bankWorks(ctx context.Context) error { return p.rules(ctx, map[string]any{}) }
+func (p payment) bankWorks(ctx context.Context) error {
+	return p.setRules(ctx, "bank", map[string]any{})
+}
 
-// triesDurably waits until the saga has gone over to durable tries of a call.
 func (p payment) triesDurably(activity string) step {
-	return func(ctx context.Context) error {
-		return await(ctx, "durable tries of "+activity, func() (bool, error) {
-			is, err := p.saga(ctx, workflows.PaymentID(p.token))
-			for _, a := range is.GetPendingActivities() {
-				if a.GetActivityType().GetName() == activity {
-					return true, nil
-				}
-			}
-			return false, err
-		})
-	}
+	return p.world.triesDurably(workflows.PaymentID(p.token), activity)
 }
 
 func (p payment) needsAPerson(ctx context.Context) error {

@@ -9,9 +9,11 @@ import (
 // story is one way in which a saga can go.
 type story struct {
 	name  string // of the file: the saga and how it goes
-	alone bool   // it changes the rules of the bank or the operator, which are for everybody
+	alone bool   // it changes the rules of the world outside, which are for everybody
 	end   string // the state in the saga's result
-	play  func(ctx context.Context, w *world) (sagaID string, err error)
+	// endless is a saga that goes on; its history is taken when it waits for time to pass.
+	endless bool
+	play    func(ctx context.Context, w *world) (sagaID string, err error)
 }
 
 // stories are all stories whose names begin so. workflows/replay_test.go names those that must exist.
@@ -32,6 +34,15 @@ func stories(begin string) []story {
 	all = append(all, catalogueRefreshed)
 	for _, p := range purchases {
 		all = append(all, p.stories()...)
+	}
+	for _, s := range webhooks {
+		all = append(all, s.story())
+	}
+	for _, p := range payouts {
+		all = append(all, p.story())
+	}
+	for _, v := range staticWallets {
+		all = append(all, v.story())
 	}
 	for _, s := range all {
 		if strings.HasPrefix(s.name, begin) {

@@ -37,7 +37,7 @@ func (s topUpStory) story() story {
 			t, err := w.orderTopUp(ctx, taxi)
 			return workflows.TopUpID(t.id), err
 		}
-		if err := w.operatorRules(ctx, s.rules); err != nil {
+		if err := w.setRules(ctx, "operator", s.rules); err != nil {
 			return "", err
 		}
 		t, err := w.orderTopUp(ctx, taxi)
@@ -47,7 +47,7 @@ func (s topUpStory) story() story {
 		if err == nil {
 			err = w.over(ctx, workflows.TopUpID(t.id))
 		}
-		return workflows.TopUpID(t.id), errors.Join(err, w.operatorRules(ctx, map[string]any{}))
+		return workflows.TopUpID(t.id), errors.Join(err, w.setRules(ctx, "operator", map[string]any{}))
 	}}
 }
 

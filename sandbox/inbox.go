@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -49,6 +50,17 @@ type Received struct {
 	Raw      []byte      `json:"raw,omitempty"`  // the bytes as they came, in base64; only in the stream
 }
 
+// size is what keeping it costs, in bytes, nearly.
+func (r Received) size() int {
+	n := len(r.Raw) + len(r.ID) + len(r.Event)
+	for name, values := range r.Headers {
+		for _, v := range values {
+			n += len(name) + len(v)
+		}
+	}
+	return n
+}
+
 // told is a message as it is shown: with its body as text, and with its bytes for who wants them.
 func (r Received) told(raw bool) Received {
 	r.Body = strings.ToValidUTF8(string(r.Raw), "\uFFFD")
@@ -63,12 +75,18 @@ type Verdict struct {
 	OK  bool   `json:"ok"`
 	Key string `json:"key,omitempty"` // which one fitted: payment, payout, secret
 	Why string `json:"why,omitempty"`
+	// Missing says that there was no signature to check: a test webhook has no Standard Webhooks headers.
+	Missing bool `json:"missing,omitempty"`
+}
+
+func bad(err error) Verdict {
+	return Verdict{Why: err.Error(), Missing: errors.Is(err, sign.ErrNoSign)}
 }
 
 const (
 	maxInboxes    = 32
 	keptWebhooks  = 10_000   // per inbox
-	keptBytes     = 16 << 20 // of bodies, per inbox
+	keptBytes     = 16 << 20 // of bodies and headers, per inbox
 	keptHeaderLen = 4096
 )
 
@@ -176,9 +194,9 @@ func (m *mailroom) keep(name string, r Received) {
 	box.total++
 	r.N = box.total
 	box.received = append(box.received, r)
-	box.bytes += len(r.Raw)
+	box.bytes += r.size()
 	for len(box.received) > keptWebhooks || box.bytes > keptBytes {
-		box.bytes -= len(box.received[0].Raw)
+		box.bytes -= box.received[0].size()
 		box.received = box.received[1:]
 	}
 	close(box.news)
@@ -265,15 +283,15 @@ func checkSign(body []byte, keys InboxKeys) Verdict {
 			return Verdict{OK: true, Key: k.name}
 		}
 	}
-	return Verdict{Why: err.Error()}
+	return bad(err)
 }
 
 func checkStandard(header http.Header, body []byte, secret string, now time.Time) Verdict {
 	if secret == "" {
-		return Verdict{Why: sign.ErrNoKey.Error()}
+		return bad(sign.ErrNoKey)
 	}
 	if err := sign.VerifyStandard(header, body, now, secret); err != nil {
-		return Verdict{Why: err.Error()}
+		return bad(err)
 	}
 	return Verdict{OK: true, Key: "secret"}
 }

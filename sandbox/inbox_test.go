@@ -148,7 +148,7 @@ func TestInboxVerdicts(t *testing.T) {
 		"other secret":  {"dev", func(m *webhook) { m.secret = sign.NewSecret() }, Verdict{OK: true, Key: "payment"}, Verdict{Why: "signature does not match"}},
 		"old":           {"dev", func(m *webhook) { m.at = m.at.Add(-6 * time.Minute) }, Verdict{OK: true, Key: "payment"}, Verdict{Why: "timestamp is outside the tolerance"}},
 		"not JSON":      {"dev", func(m *webhook) { m.body = []byte("x") }, Verdict{Why: "malformed: the body is not JSON"}, good},
-		"without sign":  {"dev", func(m *webhook) { m.body = []byte(`{"type":"x"}`) }, Verdict{Why: "signature is missing"}, good},
+		"without sign":  {"dev", func(m *webhook) { m.body = []byte(`{"type":"x"}`) }, Verdict{Why: "signature is missing", Missing: true}, good},
 		"nothing":       {"dev", func(m *webhook) { m.body = []byte{} }, Verdict{Why: "malformed: the body is not JSON"}, good},
 		"another inbox": {"mine", func(*webhook) {}, Verdict{OK: true, Key: "payment"}, Verdict{Why: "no key to check the signature with"}},
 		"altered number": {"dev", func(m *webhook) {
@@ -298,7 +298,7 @@ func TestInboxForgetsTheOldest(t *testing.T) {
 	}
 	list, _ = m.list("big", 0)
 	require.Len(t, list, 2)
-	m.keep("big", Received{Raw: make([]byte, 1)})
+	m.keep("big", Received{Headers: http.Header{"X": {""}}})
 	list, _ = m.list("big", 0)
 	require.Len(t, list, 2, "one byte too many")
 }
@@ -406,15 +406,17 @@ func TestInboxPage(t *testing.T) {
 	m.body = []byte(`{"type":"payment","order_id":"<script>","note":"<script>alert(1)</script>"}`)
 	_, err = w.deliver("dev?answer=503", m)
 	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, w.json(http.MethodPost, "/inbox/dev", `{"type":"payment","sign":"x"}`, nil)) // a test webhook has only this one
 	_, page = w.page("/inbox/dev?refresh=5")
 	for _, want := range []string{
-		`data-n="1" data-id="msg_1"`, "payment paid", "payment.collected", "signature is missing", "۵۰۳", `<meta http-equiv="refresh" content="5">`, "&lt;script&gt;",
+		`data-n="1" data-id="msg_1"`, "payment paid", "payment.collected", "ندارد", "signature does not match", "۵۰۳", `<meta http-equiv="refresh" content="5">`, "&lt;script&gt;",
 	} {
 		require.Contains(t, page, want)
 	}
 	require.NotContains(t, page, "<script>")
 	require.Equal(t, 3, strings.Count(page, `"verdict good"`))
 	require.Equal(t, 1, strings.Count(page, `"verdict bad"`))
+	require.Equal(t, 2, strings.Count(page, `"verdict none"`))
 	status, _ := w.page("/payout")
 	require.Equal(t, http.StatusOK, status)
 }

@@ -91,6 +91,7 @@ func writeAddresses(out io.Writer, inst Instance, branchToken string) {
 	if inst.Environment == "dev" {
 		line("Merchant", "faSDF42w3Fs, key \"test\"")
 		fmt.Fprintf(out, "  %-14s demo-fast, key \"test-fast\" (5 s to collect)\n", "")
+		line("Webhooks", inst.SandboxURL+"/inbox/dev, or `paysaga listen --forward-to URL`")
 		line("Operator", "key \"test-operator\", "+inst.APIURL+"/ops/deposits")
 	}
 	line("Branch token", branchToken)

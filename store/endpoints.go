@@ -26,24 +26,31 @@ type Endpoint struct {
 
 const endpointColumns = `e.id, e.url, e.description, e.events, e.callback, e.state, e.disabled_reason, e.old_until, e.created_at`
 
-// maxEndpoints bounds a merchant's endpoints: each change is written once for every one.
-const maxEndpoints = 20
+// MaxEndpoints bounds a merchant's endpoints: each change is written once for every one.
+const MaxEndpoints = 20
 
 // ErrTooMany means that a merchant has as many of a thing as it may have.
 var ErrTooMany = errors.New("too many")
 
-// AddEndpoint adds an endpoint, whose secret the caller has sealed.
+// AddEndpoint adds an endpoint, whose secret the caller has sealed. Adding waits for the merchant's row: two at once
+// must not both be its last.
 func (s *Store) AddEndpoint(ctx context.Context, merchantID int64, e Endpoint, secret vault.Text) (Endpoint, error) {
 	var out Endpoint
-	err := s.one(ctx, "add endpoint", &out, `
-		INSERT INTO webhook_endpoints AS e (merchant_id, url, description, events, key_id, sealed)
-		SELECT ?, ?, ?, ?, ?, ?
-		WHERE (SELECT count(*) FROM webhook_endpoints WHERE merchant_id = ? AND state <> 'deleted' AND NOT callback) < ?
-		RETURNING `+endpointColumns,
-		merchantID, e.URL, e.Description, arrayOf(e.Events), secret.KeyID, secret.Sealed, merchantID, maxEndpoints)
-	if errors.Is(err, ErrNotFound) {
-		return Endpoint{}, ErrTooMany
-	}
+	err := s.inTx(ctx, "add endpoint", func(ctx context.Context, tx conn) error {
+		if err := tx.exec(ctx, `SELECT FROM merchants WHERE id = ? FOR NO KEY UPDATE`, merchantID); err != nil {
+			return err
+		}
+		err := tx.one(ctx, "endpoint", &out, `
+			INSERT INTO webhook_endpoints AS e (merchant_id, url, description, events, key_id, sealed)
+			SELECT ?, ?, ?, ?, ?, ?
+			WHERE (SELECT count(*) FROM webhook_endpoints WHERE merchant_id = ? AND state <> 'deleted' AND NOT callback) < ?
+			RETURNING `+endpointColumns,
+			merchantID, e.URL, e.Description, arrayOf(e.Events), secret.KeyID, secret.Sealed, merchantID, MaxEndpoints)
+		if errors.Is(err, ErrNotFound) {
+			return ErrTooMany
+		}
+		return err
+	})
 	return out, err
 }
 
@@ -98,18 +105,19 @@ func (s *Store) RotateEndpointSecret(ctx context.Context, merchantID, id int64, 
 
 // PauseEndpoint holds back what an endpoint would be told. Pausing twice is fine.
 func (s *Store) PauseEndpoint(ctx context.Context, merchantID, id int64) (Endpoint, error) {
-	return s.moveEndpoint(ctx, merchantID, id, state.EndpointPaused)
-}
-
-func (s *Store) moveEndpoint(ctx context.Context, merchantID, id int64, to state.Endpoint) (Endpoint, error) {
-	var out Endpoint
-	err := s.one(ctx, "endpoint", &out, `
-		UPDATE webhook_endpoints e SET state = ?, disabled_reason = ''
-		WHERE e.merchant_id = ? AND e.id = ? AND e.state = ANY(?) AND NOT e.callback RETURNING `+endpointColumns,
-		to, merchantID, id, texts(append(state.Endpoints.Into(to), to)))
+	out, err := moveEndpoint(ctx, s.pool(), merchantID, id, state.EndpointPaused)
 	if errors.Is(err, ErrNotFound) {
 		return s.notMoved(ctx, merchantID, id, err)
 	}
+	return out, err
+}
+
+func moveEndpoint(ctx context.Context, db conn, merchantID, id int64, to state.Endpoint) (Endpoint, error) {
+	var out Endpoint
+	err := db.one(ctx, "endpoint", &out, `
+		UPDATE webhook_endpoints e SET state = ?, disabled_reason = ''
+		WHERE e.merchant_id = ? AND e.id = ? AND e.state = ANY(?) AND NOT e.callback RETURNING `+endpointColumns,
+		to, merchantID, id, texts(append(state.Endpoints.Into(to), to)))
 	return out, err
 }
 
@@ -131,39 +139,50 @@ func (s *Store) Endpoint(ctx context.Context, merchantID, id int64) (Endpoint, e
 	return e, err
 }
 
-// ResumeEndpoint enables an endpoint and sends what was held, in its order.
+// ResumeEndpoint enables an endpoint and sends what was held, in its order. The first batch goes with the enabling, so
+// that an end of this process in between leaves nothing behind but what is too much for one transaction; resuming
+// again sends that.
 func (s *Store) ResumeEndpoint(ctx context.Context, merchantID, id int64) (Endpoint, error) {
-	out, err := s.moveEndpoint(ctx, merchantID, id, state.EndpointEnabled)
-	if err != nil {
-		return out, err
-	}
-	// The endpoint is enabled first: what comes from now on is sent at once and not held.
-	for {
-		n, err := s.sendHeld(ctx, id)
-		if err != nil || n == 0 {
-			return out, err
+	var out Endpoint
+	var sent int
+	err := s.inTx(ctx, "resume endpoint", func(ctx context.Context, tx conn) (err error) {
+		// The endpoint is enabled first: what comes from now on is sent at once and not held.
+		if out, err = moveEndpoint(ctx, tx, merchantID, id, state.EndpointEnabled); err != nil {
+			return err
 		}
+		sent, err = sendHeld(ctx, tx, id)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return s.notMoved(ctx, merchantID, id, err)
 	}
+	for sent == heldBatch && err == nil {
+		s.kick()
+		err = s.inTx(ctx, "send what was held", func(ctx context.Context, tx conn) (err error) {
+			sent, err = sendHeld(ctx, tx, id)
+			return err
+		})
+	}
+	if sent > 0 && err == nil {
+		s.kick()
+	}
+	return out, err
 }
 
 // heldBatch bounds one transaction of ResumeEndpoint.
 const heldBatch = 500
 
-func (s *Store) sendHeld(ctx context.Context, endpointID int64) (int, error) {
-	var sent []int64
-	err := s.inTx(ctx, "send what was held", func(ctx context.Context, tx conn) error {
-		var held []int64
-		err := tx.all(ctx, &held, `
-			SELECT id FROM webhook_messages WHERE endpoint_id = ? AND state = 'held' ORDER BY id LIMIT ? FOR NO KEY UPDATE`, endpointID, heldBatch)
-		if err != nil {
-			return err
-		}
-		sent, err = sendAgain(ctx, tx, held)
-		return err
-	})
-	if len(sent) > 0 && err == nil {
-		s.kick()
+// sendHeld sends the oldest held messages of an endpoint, if it takes any.
+func sendHeld(ctx context.Context, tx conn, endpointID int64) (int, error) {
+	var held []int64
+	err := tx.all(ctx, &held, `
+		SELECT id FROM webhook_messages WHERE endpoint_id = ? AND state = 'held'
+			AND EXISTS (SELECT FROM webhook_endpoints WHERE id = ? AND state = 'enabled')
+		ORDER BY id LIMIT ? FOR NO KEY UPDATE`, endpointID, endpointID, heldBatch)
+	if err != nil {
+		return 0, err
 	}
+	sent, err := sendAgain(ctx, tx, held)
 	return len(sent), err
 }
 
@@ -184,7 +203,8 @@ func (s *Store) DeleteEndpoint(ctx context.Context, merchantID, id int64) error 
 	})
 }
 
-// callbackEndpoint finds or makes the endpoint of a url_callback that a request named.
+// callbackEndpoint finds or makes the endpoint of a url_callback that a request named. One that was disabled is
+// enabled, as if it were resumed.
 func callbackEndpoint(ctx context.Context, tx conn, merchantID int64, url string, secret vault.Text) (*int64, error) {
 	if url == "" {
 		return nil, nil
@@ -192,9 +212,17 @@ func callbackEndpoint(ctx context.Context, tx conn, merchantID int64, url string
 	var id int64
 	err := tx.one(ctx, "callback", &id, `
 		INSERT INTO webhook_endpoints (merchant_id, url, callback, key_id, sealed) VALUES (?, ?, true, ?, ?)
-		ON CONFLICT (merchant_id, url) WHERE callback DO UPDATE SET state = CASE webhook_endpoints.state WHEN 'disabled' THEN 'enabled' ELSE webhook_endpoints.state END
+		ON CONFLICT (merchant_id, url) WHERE callback DO UPDATE SET state = 'enabled', disabled_reason = ''
 		RETURNING id`, merchantID, url, secret.KeyID, secret.Sealed)
-	return &id, err
+	if err != nil {
+		return nil, err
+	}
+	for sent := heldBatch; sent == heldBatch; {
+		if sent, err = sendHeld(ctx, tx, id); err != nil {
+			return nil, err
+		}
+	}
+	return &id, nil
 }
 
 // Facts are a row as it was when it changed: what a body is made of.

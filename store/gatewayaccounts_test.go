@@ -15,7 +15,7 @@ func sealed(text string) vault.Text { return vault.Text{KeyID: "k1", Sealed: []b
 
 func (w *world) putAccount(m store.Merchant, gateway, text string) store.GatewayAccount {
 	w.Helper()
-	g, err := w.PutGatewayAccount(w.Context(), m.ID, gateway, sealed(text))
+	g, err := w.PutGatewayAccount(w.Context(), store.NewGatewayAccount{MerchantID: m.ID, Gateway: gateway, Credentials: sealed(text)})
 	require.NoError(w, err)
 	return g
 }
@@ -27,7 +27,7 @@ func TestGatewayAccounts(t *testing.T) {
 	_, err := w.GatewayAccount(ctx, m.ID, "zibal")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, w.RetireGatewayAccount(ctx, m.ID, "zibal"), store.ErrNotFound)
-	_, err = w.PutGatewayAccount(ctx, m.ID+1000, "zibal", sealed("x"))
+	_, err = w.PutGatewayAccount(ctx, store.NewGatewayAccount{MerchantID: m.ID + 1000, Gateway: "zibal", Credentials: sealed("x")})
 	require.ErrorIs(t, err, store.ErrNotFound)
 
 	first := w.putAccount(m, "zibal", "first")
@@ -59,7 +59,7 @@ func TestPutGatewayAccountAtOnce(t *testing.T) {
 	w := newWorld(t)
 	m := w.newMerchant()
 	for _, err := range together(10, func(i int) error {
-		_, err := w.PutGatewayAccount(t.Context(), m.ID, "zibal", sealed(fmt.Sprint("c", i)))
+		_, err := w.PutGatewayAccount(t.Context(), store.NewGatewayAccount{MerchantID: m.ID, Gateway: "zibal", Credentials: sealed(fmt.Sprint("c", i))})
 		return err
 	}) {
 		require.NoError(t, err)
@@ -103,6 +103,38 @@ func TestAnAttemptKeepsItsAccount(t *testing.T) {
 	}
 }
 
+// A new password of the same terminal: what was begun with the old one goes on with the new one.
+func TestANewPasswordOfTheSameTerminal(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	m := w.newMerchant()
+	renew := func(text string) (store.GatewayAccount, error) {
+		return w.PutGatewayAccount(ctx, store.NewGatewayAccount{MerchantID: m.ID, Gateway: "zibal", Credentials: sealed(text), SameTerminal: true})
+	}
+	w.putAccount(w.newMerchant(), "zibal", "another's")
+	w.putAccount(m, "saman", "elsewhere")
+	_, err := renew("second")
+	require.ErrorIs(t, err, store.ErrNotFound, "of which terminal?")
+	w.putAccount(m, "zibal", "an earlier terminal")
+	before := w.open(w.create(m))
+	w.putAccount(m, "zibal", "first")
+	a := w.open(w.create(m))
+	_, err = renew("second")
+	require.NoError(t, err)
+	b := w.open(w.create(m))
+	require.NoError(t, w.RetireGatewayAccount(ctx, m.ID, "zibal"))
+	_, err = renew("third")
+	require.NoError(t, err)
+	for attempt, want := range map[int64]string{before.ID: "an earlier terminal", a.ID: "third", b.ID: "third"} {
+		got, err := w.AttemptAccount(ctx, attempt)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got.Credentials.Sealed))
+	}
+	live, err := w.GatewayAccount(ctx, m.ID, "zibal")
+	require.NoError(t, err)
+	require.Equal(t, "third", string(live.Credentials.Sealed))
+}
+
 // The application can retire an account, and nothing else about it.
 func TestGatewayAccountsNeverChange(t *testing.T) {
 	w := newWorld(t)
@@ -110,7 +142,7 @@ func TestGatewayAccountsNeverChange(t *testing.T) {
 	g := w.putAccount(m, "zibal", "first")
 	for _, statement := range []string{
 		`UPDATE gateway_accounts SET sealed = 'x' WHERE id = %d`, `UPDATE gateway_accounts SET key_id = 'x' WHERE id = %d`,
-		`UPDATE gateway_accounts SET merchant_id = 1 WHERE id = %d`, `UPDATE gateway_accounts SET gateway = 'x' WHERE id = %d`,
+		`UPDATE gateway_accounts SET replaces = NULL WHERE id = %d`, `UPDATE gateway_accounts SET merchant_id = 1 WHERE id = %d`, `UPDATE gateway_accounts SET gateway = 'x' WHERE id = %d`,
 		`DELETE FROM gateway_accounts WHERE id = %d`,
 	} {
 		_, err := w.db.ExecContext(t.Context(), fmt.Sprintf(statement, g.ID))

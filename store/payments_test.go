@@ -19,8 +19,9 @@ func TestCreatePayment(t *testing.T) {
 
 	p := w.create(m)
 	require.Regexp(t, `^[A-Za-z0-9]{22}$`, p.Token)
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-7`, p.UUID)
 	require.Equal(t, store.Payment{
-		ID: p.ID, Token: p.Token, MerchantID: m.ID, Amount: 10_000, State: state.PaymentPending, Method: "sandbox",
+		ID: p.ID, Token: p.Token, UUID: p.UUID, MerchantID: m.ID, Amount: 10_000, State: state.PaymentPending, Method: "sandbox",
 		CreatedAt: p.CreatedAt, CollectBy: p.CreatedAt.Add(90 * time.Second),
 	}, p, "defaults")
 	require.Equal(t, []string{"created"}, w.kinds(p))

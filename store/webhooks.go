@@ -39,6 +39,7 @@ type Parcel struct {
 	Secret     vault.Text     `bun:"embed:"`
 	OldKeyID   string         `bun:"old_key_id"`
 	OldSealed  []byte         `bun:"old_sealed"` // nil when only one secret signs
+	Early      Seconds        `bun:"early"`      // until the next attempt is due, by the database clock; not above zero: it is
 }
 
 // Parcel reads a message for its delivery.
@@ -46,7 +47,8 @@ func (s *Store) Parcel(ctx context.Context, id int64) (Parcel, error) {
 	var p Parcel
 	err := s.one(ctx, "webhook message", &p, `
 		SELECT `+messageColumns+`, m.merchant_id, e.url, e.state AS endpoint_state, e.key_id, e.sealed,
-		       coalesce(e.old_key_id, '') AS old_key_id, CASE WHEN e.old_until > now() THEN e.old_sealed END AS old_sealed
+		       coalesce(e.old_key_id, '') AS old_key_id, CASE WHEN e.old_until > now() THEN e.old_sealed END AS old_sealed,
+		       coalesce(extract(epoch FROM m.next_try_at - now()), 0)::float8 AS early
 		FROM webhook_messages m JOIN webhook_endpoints e ON e.id = m.endpoint_id WHERE m.id = ?`, id)
 	return p, err
 }

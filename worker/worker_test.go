@@ -40,13 +40,17 @@ func TestRegisteredNames(t *testing.T) {
 	worker.RegisterActivities(&r, worker.Options{
 		Payments: &activities.Payments{}, Bank: &activities.Bank{}, Transfers: &activities.Transfers{},
 		TopUps: &activities.TopUps{}, Purchases: &activities.Purchases{},
+		Webhooks: &activities.Webhooks{}, Payouts: &activities.Payouts{}, Wallets: &activities.Wallets{},
 	})
-	require.Equal(t, []string{"payment.v1", "transfer.v1", "deposit.v1", "topup.v1", "purchase.v1", "catalogue.v1"}, r.workflows)
+	require.Equal(t, []string{
+		"payment.v1", "transfer.v1", "deposit.v1", "topup.v1", "purchase.v1", "webhook.v1", "payout.v1", "wallet.v1", "catalogue.v1",
+	}, r.workflows)
 	slices.Sort(r.activities)
 	require.Equal(t, []string{
-		"ClosePurchase", "ConfirmAtBank", "InquireAtBank", "InquireTopUp",
+		"BookArrivals", "ClosePurchase", "ConfirmAtBank", "DeliverWebhook", "InquireAtBank", "InquirePayout", "InquireTopUp", "OpenAtBank",
 		"PaymentAftermath", "PaymentAttention", "PaymentDeadline", "PaymentNotPaid", "PaymentPaid", "PaymentRefunded", "PaymentSettled", "PaymentVisits",
-		"RecordTopUp", "RefreshCatalogue", "RetryPurchase", "SetDepositAttention", "SetTopUpAttention", "SetTransferAttention",
+		"RecordPayout", "RecordTopUp", "RefreshCatalogue", "RetryPurchase",
+		"SendPayout", "SetDepositAttention", "SetPayoutAttention", "SetTopUpAttention", "SetTransferAttention", "SetWalletAttention",
 		"SettleAtBank", "SubmitTopUp", "TransferDeadline", "UndoAtBank",
 	}, r.activities)
 }
@@ -54,6 +58,7 @@ func TestRegisteredNames(t *testing.T) {
 func TestQueuesSignalsAndUpdates(t *testing.T) {
 	require.Equal(t, "sagas", workflows.SagaQueue)
 	require.Equal(t, "gateways", workflows.GatewayQueue)
+	require.Equal(t, "webhooks", workflows.WebhookQueue)
 	require.Equal(t, "callback", workflows.CallbackSignal)
 	require.Equal(t, "collected", workflows.CollectedSignal)
 	require.Equal(t, "cancelled", workflows.CancelledSignal)
@@ -66,6 +71,8 @@ func TestQueuesSignalsAndUpdates(t *testing.T) {
 	require.Equal(t, "inquire", workflows.InquireSignal)
 	require.Equal(t, "completed", workflows.CompletedSignal)
 	require.Equal(t, "ended", workflows.EndedSignal)
+	require.Equal(t, "arrived", workflows.ArrivedSignal)
+	require.Equal(t, "opened", workflows.OpenedUpdate)
 }
 
 func TestSearchAttributes(t *testing.T) {
@@ -85,6 +92,10 @@ func TestWorkflowIDs(t *testing.T) {
 	require.Less(t, len(workflows.PaymentID(longest)), workflows.MaxIDLength)
 	require.Less(t, len(workflows.TransferID(math.MaxInt64)), workflows.MaxIDLength)
 	require.Less(t, len(workflows.TopUpID(math.MaxInt64)), workflows.MaxIDLength)
+	require.Less(t, len(workflows.WebhookID(math.MaxInt64)), workflows.MaxIDLength)
+	const uuid = "0197a3f2-6f3e-7c11-9a44-1f1f7d0f0b11" // the database takes no other text
+	require.Less(t, len(workflows.PayoutID(uuid)), workflows.MaxIDLength)
+	require.Less(t, len(workflows.WalletID(uuid)), workflows.MaxIDLength)
 	require.Equal(t, "catalogue/sandbox", workflows.CatalogueID("sandbox"))
 	token := store.NewToken()
 	for _, tt := range []struct {
@@ -99,10 +110,17 @@ func TestWorkflowIDs(t *testing.T) {
 		{workflows.TopUpInput{TopUpID: 17, Merchant: "shop", Amount: 50_000, Provider: "sandbox"}, "topup/17", "50,000 rial · shop · top-up"},
 		{workflows.PurchaseInput{PurchaseID: 74, Branch: 31, Merchant: "shop", Amount: 1_450_000}, "purchase/74", "1,450,000 rial · shop · purchase of branch 31"},
 		{workflows.DepositInput{DepositID: 7, Merchant: "shop", Amount: 11_385, Reason: "late"}, "deposit/7", "11,385 rial · shop · deposit: late"},
+		{workflows.WebhookInput{MessageID: 5, EndpointID: 3, Merchant: "shop", Event: "payment.paid"}, "webhook/5", "payment.paid · shop · webhook to endpoint 3"},
+		{workflows.PayoutInput{PayoutID: 9, UUID: uuid, Merchant: "shop", Amount: 500_000, Rail: "paya"}, "payout/" + uuid, "500,000 rial · shop · payout by paya"},
+		{workflows.WalletInput{WalletID: 9, UUID: uuid, Merchant: "shop", Holder: "Sara"}, "wallet/" + uuid, "shop · static wallet"},
 	} {
 		o := tt.in.Options()
 		require.Equal(t, tt.id, o.ID)
-		require.Equal(t, "sagas", o.TaskQueue)
+		queue := "sagas"
+		if strings.HasPrefix(tt.id, "webhook/") { // slow receivers hold up no money
+			queue = "webhooks"
+		}
+		require.Equal(t, queue, o.TaskQueue)
 		require.Zero(t, o.WorkflowExecutionTimeout, "a saga is never cut off")
 		require.Zero(t, o.WorkflowRunTimeout)
 		require.Equal(t, tt.summary, tt.in.Summary())

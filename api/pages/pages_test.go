@@ -315,6 +315,7 @@ func TestToBankForm(t *testing.T) {
 	}
 	require.Equal(t, v.Fields, fields)
 	one(t, elements, "type", "submit")
+	require.Empty(t, withAttr(elements, "id", "language"), "on the way to the bank nothing is left to choose")
 
 	for _, action := range []string{"", "/bank", "//bank.example", "javascript:alert(1)", "data:text/html,x"} {
 		v.Action = action
