@@ -25,8 +25,12 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: up
-up: build devstack ## start everything and walk each saga once; Ctrl-C stops. DEMO=0 skips the walk
-	@PAYSAGA_ENV=dev DEMO=$(DEMO) exec $(PAYSAGA_BIN) up
+up: build devstack ## start everything and walk each saga once; Ctrl-C stops. DEMO=0 skips the walk, SHOP=1 opens the shop beside it
+	@if [ -n "$(SHOP)" ]; then go run ./examples/shop & fi; PAYSAGA_ENV=dev DEMO=$(DEMO) exec $(PAYSAGA_BIN) up
+
+.PHONY: shop
+shop: ## the example shop, beside a running `make up`: http://127.0.0.1:8091
+	@go run ./examples/shop
 
 .PHONY: build
 build: ## bin/paysaga

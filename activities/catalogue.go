@@ -18,7 +18,7 @@ func (a *TopUps) RefreshCatalogue(ctx context.Context, provider string) ([]store
 	if err != nil {
 		return nil, err
 	}
-	if err := a.wait(ctx, provider); err != nil {
+	if err := awaitTurn(ctx, a.Limits, provider); err != nil {
 		return nil, err
 	}
 	listed, err := reseller.Catalogue(ctx)

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -34,12 +33,9 @@ type PayoutAttention struct {
 // SendPayout orders a payout. The bank carries out a reference once, so sending it again is asking again; what it
 // refuses for certain is refused, and what it did not take may be tried again.
 func (a *Payouts) SendPayout(ctx context.Context, id int64) (store.PayoutWord, error) {
-	order, may, err := a.Store.SubmitPayout(ctx, id)
+	order, err := a.Store.PayoutOrder(ctx, id)
 	if err != nil {
 		return store.PayoutWord{}, err
-	}
-	if !may { // decided, or known to the bank
-		return store.PayoutWord{PayoutID: id, State: order.State, Code: "sent_before"}, nil
 	}
 	provider, err := a.Providers.Get(order.Provider)
 	if err != nil {
@@ -49,8 +45,19 @@ func (a *Payouts) SendPayout(ctx context.Context, id int64) (store.PayoutWord, e
 	if err != nil {
 		return store.PayoutWord{}, err
 	}
-	if err := a.wait(ctx, order.Provider); err != nil {
+	if err := awaitTurn(ctx, a.Limits, order.Provider); err != nil {
 		return store.PayoutWord{}, err
+	}
+	began := time.Now()
+	order, may, err := a.Store.SubmitPayout(ctx, id)
+	if err != nil {
+		return store.PayoutWord{}, err
+	}
+	if !may { // decided, or known to the bank
+		return store.PayoutWord{PayoutID: id, State: order.State, Code: "sent_before"}, nil
+	}
+	if time.Since(began) > sendWithin { // else "no such order" would be believed too early; it is marked anew
+		return store.PayoutWord{}, bankError(&gateways.Unavailable{Op: "send", Err: errors.New("held up before it left")})
 	}
 	receipt, err := provider.Send(ctx, out)
 	switch gateways.Classify(err) {
@@ -78,7 +85,7 @@ func (a *Payouts) InquirePayout(ctx context.Context, id int64) (store.PayoutWord
 	if err != nil {
 		return store.PayoutWord{}, bankError(&gateways.Unavailable{Op: "find provider", Err: err})
 	}
-	if err := a.wait(ctx, order.Provider); err != nil {
+	if err := awaitTurn(ctx, a.Limits, order.Provider); err != nil {
 		return store.PayoutWord{}, err
 	}
 	report, err := provider.Inquire(ctx, order.UUID)
@@ -106,17 +113,6 @@ func (a *Payouts) SetPayoutAttention(ctx context.Context, in PayoutAttention) er
 	return a.Store.SetPayoutAttention(ctx, in.PayoutID, in.Reason)
 }
 
-func (a *Payouts) wait(ctx context.Context, provider string) error {
-	limit, ok := a.Limits[provider]
-	if !ok {
-		return nil
-	}
-	if err := limit.Wait(ctx); err != nil {
-		return retryable(fmt.Errorf("rate of %s: %w", provider, err), ErrUnavailable, time.Second)
-	}
-	return nil
-}
-
 // open makes the bank's order, with the destination whole.
 func (a *Payouts) open(o store.PayoutOrder) (payouts.Order, error) {
 	number, err := a.Vault.OpenText(o.MerchantID, vault.PayoutDestination, o.Number)
@@ -142,21 +138,21 @@ func refusedPayout(id int64, provider string, err error) store.PayoutWord {
 }
 
 // payoutWord turns a bank's report into what is recorded. An order that the bank does not know, long enough after it
-// went out, never arrived and never will.
+// went out, never arrived and never will; one that it had is not undone by such an answer, nor by an unclear one.
 func payoutWord(o store.PayoutOrder, r payouts.Report, can payouts.Capabilities) store.PayoutWord {
 	w := store.PayoutWord{PayoutID: o.ID, State: state.PayoutUnknown, ProviderID: r.ID, TrackingID: r.TrackingID, Code: r.Code, Note: o.Provider, Due: r.Due}
 	switch r.State {
 	case payouts.Settled:
 		w.State = state.PayoutPaid
-	case payouts.Accepted:
-		w.State = state.PayoutSent
 	case payouts.Returned, payouts.Failed:
 		w.State, w.Why = state.PayoutRefused, r.Why
-	case payouts.NotFound:
-		if o.State == state.PayoutSent { // it had the order once: that is no proof of anything
-			break
-		}
-		if can.Settles > 0 && o.Since.Duration() >= can.Settles {
+	case payouts.Accepted:
+		w.State = state.PayoutSent
+	default:
+		w.Code = or(r.Code, string(r.State))
+		if o.State == state.PayoutSent {
+			w.State = state.PayoutSent
+		} else if r.State == payouts.NotFound && can.Settles > 0 && o.Since.Duration() >= can.Settles {
 			w.State, w.Code, w.Why = state.PayoutUnsent, "never_arrived", "The order never reached the bank"
 		}
 	}

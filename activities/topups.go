@@ -47,7 +47,7 @@ func (a *TopUps) SubmitTopUp(ctx context.Context, id int64) (store.TopUpWord, er
 		// Nobody can be asked afterwards, so the answer is worth waiting for.
 		return store.TopUpWord{}, retryable(fmt.Errorf("%s answers slowly and cannot be asked", provider.Name()), ErrNeedsTime, 0)
 	}
-	if err := a.wait(ctx, provider.Name()); err != nil {
+	if err := awaitTurn(ctx, a.Limits, provider.Name()); err != nil {
 		return store.TopUpWord{}, err
 	}
 	began := time.Now()
@@ -80,7 +80,7 @@ func (a *TopUps) InquireTopUp(ctx context.Context, id int64) (store.TopUpWord, e
 	if !provider.Capabilities().Inquiry {
 		return store.TopUpWord{TopUpID: id, State: state.TopUpUnknown, Code: CannotBeAsked}, nil
 	}
-	if err := a.wait(ctx, provider.Name()); err != nil {
+	if err := awaitTurn(ctx, a.Limits, provider.Name()); err != nil {
 		return store.TopUpWord{}, err
 	}
 	return word(id, provider.Inquire(ctx, orderOf(order)), order, provider.Capabilities()), nil
@@ -109,24 +109,6 @@ func (a *TopUps) provider(ctx context.Context, id int64) (operators.Operator, er
 		return nil, err
 	}
 	return a.Operators.Get(t.Provider)
-}
-
-// wait keeps within the reseller's rate, for at most half of the time that is left: the rest is for the
-// answer. Nothing was sent yet, so giving up is harmless.
-func (a *TopUps) wait(ctx context.Context, provider string) error {
-	limit, ok := a.Limits[provider]
-	if !ok {
-		return nil
-	}
-	if until, ok := ctx.Deadline(); ok {
-		short, cancel := context.WithTimeout(ctx, time.Until(until)/2)
-		defer cancel()
-		ctx = short
-	}
-	if err := limit.Wait(ctx); err != nil {
-		return retryable(fmt.Errorf("rate of %s: %w", provider, err), ErrUnavailable, time.Second)
-	}
-	return nil
 }
 
 func orderOf(o store.TopUpOrder) operators.Order {

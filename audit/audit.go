@@ -13,13 +13,15 @@ import (
 
 // Config says what is audited.
 type Config struct {
-	Store      *store.Store
-	Grace      time.Duration // how old work in progress may be
-	SandboxURL string        // the bank's own book; empty leaves it out
-	Gateways   []string      // whose book it is
-	Resellers  []string      // of top-ups, whose deliveries are in the same book
-	Temporal   client.Client // nil leaves the sagas out
-	Namespace  string
+	Store       *store.Store
+	Grace       time.Duration // how old work in progress may be
+	SandboxURL  string        // the bank's own book; empty leaves it out
+	Gateways    []string      // whose book it is
+	Resellers   []string      // of top-ups, whose deliveries are in the same book
+	PayoutBanks []string      // whose orders are in it
+	WalletBanks []string      // whose accounts and deposits are in it
+	Temporal    client.Client // nil leaves the sagas out
+	Namespace   string
 }
 
 // Report is what was found.
@@ -37,10 +39,10 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	report := Report{Checks: store.Invariants(), Breaches: breaches}
 	var compare []func(context.Context, Config) ([]store.Breach, error)
 	if c.SandboxURL != "" {
-		compare = append(compare, compareBooks, compareDeposits, compareDeliveries)
+		compare = append(compare, compareBooks, compareDeposits, compareDeliveries, comparePayouts, compareWallets)
 	}
 	if c.Temporal != nil {
-		compare = append(compare, compareSagas)
+		compare = append(compare, compareSagas, compareRunning)
 	}
 	for _, check := range compare {
 		found, err := check(ctx, c)

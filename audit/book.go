@@ -19,6 +19,8 @@ type book struct {
 	Charges    []charge   `json:"charges"`
 	Deposits   []movement `json:"deposits"`
 	Deliveries []delivery `json:"deliveries"`
+	Transfers  []order    `json:"transfers"`
+	Wallets    walletBook `json:"wallets"`
 }
 
 // charge is a line of the bank's book.

@@ -14,7 +14,7 @@ import (
 func wrongPayments() []wrong {
 	const (
 		sums      = "a balance equals the sum of its transfers"
-		held      = "money held for a merchant is the money of undecided attempts and top-ups"
+		held      = "money held for a merchant is the money of undecided attempts, top-ups and payouts"
 		booked    = "a paid attempt is booked once, with its amount"
 		returned  = "a refunded attempt, and no other, gave its amount back"
 		reached   = "a collected payment, and no other, reached the merchant with its amount"

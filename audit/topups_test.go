@@ -43,7 +43,7 @@ func (b *books) addTopUps() {
 
 func wrongTopUps() []wrong {
 	const (
-		held    = "money held for a merchant is the money of undecided attempts and top-ups"
+		held    = "money held for a merchant is the money of undecided attempts, top-ups and payouts"
 		sums    = "a balance equals the sum of its transfers"
 		booked  = "a top-up held its price once, and spent or gave it back once when it ended"
 		ordered = "a top-up that was delivered had been ordered"

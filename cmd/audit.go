@@ -26,7 +26,8 @@ func auditCommand() *cobra.Command {
 			defer done()
 			about := audit.Config{Store: s, Grace: grace, Namespace: cfg.TemporalNamespace}
 			if cfg.Dev() {
-				about.SandboxURL, about.Resellers = cfg.SandboxURL, []string{"sandbox"}
+				about.SandboxURL, about.Resellers = cfg.SandboxURL, []string{simulated}
+				about.PayoutBanks, about.WalletBanks = []string{simulated}, []string{simulated}
 				registry, err := banks(cfg)
 				if err != nil {
 					return err

@@ -39,7 +39,7 @@ var (
 	outboxRows   = prometheus.NewDesc("paysaga_outbox_rows", "Outbox rows that wait for delivery to Temporal.", nil, nil)
 	outboxOldest = prometheus.NewDesc("paysaga_outbox_oldest_seconds", "Age of the oldest outbox row.", nil, nil)
 	outboxStuck  = prometheus.NewDesc("paysaga_outbox_stuck", "Outbox rows that have waited longer than a minute. Alert above zero.", nil, nil)
-	attention    = prometheus.NewDesc("paysaga_needs_attention", "Payments, transfers, deposits and top-ups that wait for a person. Alert above zero.", nil, nil)
+	attention    = prometheus.NewDesc("paysaga_needs_attention", "Payments, transfers, deposits, top-ups, payouts and wallets that wait for a person. Alert above zero.", nil, nil)
 )
 
 // storeCollector reads the database when it is scraped.

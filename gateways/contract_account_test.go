@@ -30,7 +30,7 @@ func callsAbout(t *testing.T, g gateways.Gateway, v gateways.Visit) map[string]e
 	return out
 }
 
-func TestCheckAcceptsTheAccount(t *testing.T) {
+func TestContractCheckAcceptsTheAccount(t *testing.T) {
 	each(t, func(w *world) {
 		require.NoError(w, w.Check(w.Context()))
 		require.Empty(w, w.book().Charges, "it moves nothing")
@@ -48,7 +48,7 @@ func wrong(value string) string {
 	return value[:len(value)-1] + "1"
 }
 
-func TestWrongCredentials(t *testing.T) {
+func TestContractWrongCredentials(t *testing.T) {
 	each(t, func(w *world) {
 		v := w.bring(sandbox.Verified, 1)
 		for _, f := range w.bank(patience).Fields() {
@@ -77,7 +77,7 @@ func TestWrongCredentials(t *testing.T) {
 	})
 }
 
-func TestOpenNamesWhatIsMissing(t *testing.T) {
+func TestContractOpenNamesWhatIsMissing(t *testing.T) {
 	for _, c := range contracts {
 		t.Run(c.name, func(t *testing.T) {
 			bank := c.open("", "", gateways.NewHTTPClient(patience))
@@ -109,7 +109,7 @@ func TestOpenNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestLimitsAreSane(t *testing.T) {
+func TestContractLimitsAreSane(t *testing.T) {
 	for _, c := range contracts {
 		t.Run(c.name, func(t *testing.T) {
 			l := c.open("", "", gateways.NewHTTPClient(patience)).Limits()
@@ -126,7 +126,7 @@ func TestLimitsAreSane(t *testing.T) {
 	}
 }
 
-func TestWithLimits(t *testing.T) {
+func TestContractWithLimits(t *testing.T) {
 	limits := gateways.Limits{SessionLife: 1, MinAmount: 2}
 	bank := gateways.WithLimits(gateways.NewAsanpardakht("", "", nil), limits)
 	require.Equal(t, limits, bank.Limits())

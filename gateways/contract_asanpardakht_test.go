@@ -12,7 +12,7 @@ import (
 
 // AsanPardakht tells results for 45 minutes. Afterwards "no transaction" means nothing, so money of which only the bank
 // knows the number is never said to have been returned.
-func TestAsanpardakhtForgets(t *testing.T) {
+func TestContractAsanpardakhtForgets(t *testing.T) {
 	w := newWorld(t, contractOf("asanpardakht"))
 	v, lost := w.bring(sandbox.Verified, 1), w.bring(sandbox.Verified, 2)
 	w.clock.pass(time.Hour)

@@ -45,7 +45,7 @@ func with(fields map[string]string, change func(string) string) map[string]strin
 }
 
 // Somebody who has not paid brings forged fields, among them those of a payment that somebody else made.
-func TestForgedCallbackOfAnUnpaidVisit(t *testing.T) {
+func TestContractForgedCallbackOfAnUnpaidVisit(t *testing.T) {
 	for name, forge := range forgeries {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
@@ -73,7 +73,7 @@ func TestForgedCallbackOfAnUnpaidVisit(t *testing.T) {
 }
 
 // Somebody who has paid brings nonsense: the money is found, or at least never called anything but unpaid for now.
-func TestForgedCallbackOfAPaidVisit(t *testing.T) {
+func TestContractForgedCallbackOfAPaidVisit(t *testing.T) {
 	for name, forge := range forgeries {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
@@ -103,7 +103,7 @@ func TestForgedCallbackOfAPaidVisit(t *testing.T) {
 }
 
 // A declined visit whose fields say that it was paid.
-func TestDeclinedThatSaysPaid(t *testing.T) {
+func TestContractDeclinedThatSaysPaid(t *testing.T) {
 	each(t, func(w *world) {
 		paid, v := w.visited(1, "pay"), w.visited(2, "decline")
 		for name, value := range paid.Callback {

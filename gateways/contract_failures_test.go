@@ -57,7 +57,7 @@ func eachFailure(t *testing.T, scenario func(w *world, failure string)) {
 	}
 }
 
-func TestSessionFails(t *testing.T) {
+func TestContractSessionFails(t *testing.T) {
 	eachFailure(t, func(w *world, failure string) {
 		w.play(failure, "token")
 		_, err := w.CreateSession(w.Context(), sessionOf(1))
@@ -76,7 +76,7 @@ func TestSessionFails(t *testing.T) {
 	})
 }
 
-func TestResultFails(t *testing.T) {
+func TestContractResultFails(t *testing.T) {
 	eachFailure(t, func(w *world, failure string) {
 		if w.claimOnly {
 			return // there is nobody to fail
@@ -93,7 +93,7 @@ func TestResultFails(t *testing.T) {
 	})
 }
 
-func TestVerifyFails(t *testing.T) {
+func TestContractVerifyFails(t *testing.T) {
 	eachFailure(t, func(w *world, failure string) {
 		v := w.bring(sandbox.Paid, 1)
 		w.play(failure, "verify")
@@ -109,7 +109,7 @@ func TestVerifyFails(t *testing.T) {
 }
 
 // A Verify without an answer, and then the money must go back: whichever it was, it goes back once.
-func TestVerifyFailsThenUndo(t *testing.T) {
+func TestContractVerifyFailsThenUndo(t *testing.T) {
 	eachFailure(t, func(w *world, failure string) {
 		v := w.bring(sandbox.Paid, 1)
 		w.play(failure, "verify")
@@ -129,7 +129,7 @@ func TestVerifyFailsThenUndo(t *testing.T) {
 	})
 }
 
-func TestSettleFails(t *testing.T) {
+func TestContractSettleFails(t *testing.T) {
 	eachFailure(t, func(w *world, failure string) {
 		v := w.bring(sandbox.Verified, 1)
 		w.play(failure, "settle")
@@ -146,7 +146,7 @@ func TestSettleFails(t *testing.T) {
 	})
 }
 
-func TestUndoFails(t *testing.T) {
+func TestContractUndoFails(t *testing.T) {
 	for _, state := range []sandbox.State{sandbox.Paid, sandbox.Verified, sandbox.Settled} {
 		t.Run(string(state), func(t *testing.T) {
 			eachFailure(t, func(w *world, failure string) {
@@ -190,7 +190,7 @@ func (w *world) effects(op string, want int) {
 }
 
 // A bank that drips for longer than anybody waits is left when the client's patience ends.
-func TestSlowDripIsLeft(t *testing.T) {
+func TestContractSlowDripIsLeft(t *testing.T) {
 	for _, c := range contracts {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +204,7 @@ func TestSlowDripIsLeft(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestContractNobodyListens(t *testing.T) {
 	for _, c := range contracts {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

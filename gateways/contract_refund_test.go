@@ -11,7 +11,7 @@ import (
 )
 
 // What ZarinPal no longer reverses goes back by its other API, if the account has what that takes.
-func TestZarinpalRefundsWhatIsTooLateToReverse(t *testing.T) {
+func TestContractZarinpalRefundsWhatIsTooLateToReverse(t *testing.T) {
 	c := contractOf("zarinpal")
 	for _, failure := range append([]string{""}, failures...) {
 		t.Run("after "+failure, func(t *testing.T) {

@@ -19,7 +19,7 @@ const (
 
 // Every call fails every third time or more often, in every way, and callers do as the saga does: they ask again until
 // they know. In the end the bank's book and the callers must agree about every rial.
-func TestStorm(t *testing.T) {
+func TestContractStorm(t *testing.T) {
 	rates := []string{`"hold": "2ms"`}
 	for _, failure := range failures {
 		rates = append(rates, fmt.Sprintf(`%q: 0.05`, failure))

@@ -13,7 +13,7 @@ import (
 // The contract test: what every bank's adapter must do, shown against the bank's own wire over real HTTP. After
 // each scenario the bank's book must agree with what the adapter said.
 
-func TestPaidVerifiedSettled(t *testing.T) {
+func TestContractPaidVerifiedSettled(t *testing.T) {
 	each(t, func(w *world) {
 		v, to := w.session(1)
 		before, err := w.Result(w.Context(), v)
@@ -64,7 +64,7 @@ func first(values ...string) string {
 	return ""
 }
 
-func TestNoMoneyIsNeverPaid(t *testing.T) {
+func TestContractNoMoneyIsNeverPaid(t *testing.T) {
 	for _, state := range []sandbox.State{sandbox.Open, sandbox.Declined, sandbox.Expired} {
 		t.Run(string(state), func(t *testing.T) {
 			each(t, func(w *world) {
@@ -98,7 +98,7 @@ func TestNoMoneyIsNeverPaid(t *testing.T) {
 }
 
 // A payer who paid after all, behind every "not yet", is found.
-func TestPaidAfterNotYet(t *testing.T) {
+func TestContractPaidAfterNotYet(t *testing.T) {
 	each(t, func(w *world) {
 		v, to := w.session(1)
 		_, err := w.Verify(w.Context(), v)
@@ -110,7 +110,7 @@ func TestPaidAfterNotYet(t *testing.T) {
 	})
 }
 
-func TestLostCallback(t *testing.T) {
+func TestContractLostCallback(t *testing.T) {
 	each(t, func(w *world) {
 		v := w.visited(1, "lose_callback")
 		require.Empty(w, v.Callback)
@@ -131,7 +131,7 @@ func TestLostCallback(t *testing.T) {
 	})
 }
 
-func TestWrongAmount(t *testing.T) {
+func TestContractWrongAmount(t *testing.T) {
 	each(t, func(w *world) {
 		if w.amountNever {
 			return // and none that the payer could change
@@ -159,7 +159,7 @@ func TestWrongAmount(t *testing.T) {
 	})
 }
 
-func TestAnInvoiceIsUsedOnce(t *testing.T) {
+func TestContractAnInvoiceIsUsedOnce(t *testing.T) {
 	each(t, func(w *world) {
 		w.session(1)
 		_, err := w.CreateSession(w.Context(), sessionOf(1))
@@ -169,7 +169,7 @@ func TestAnInvoiceIsUsedOnce(t *testing.T) {
 	})
 }
 
-func TestUndoInEveryState(t *testing.T) {
+func TestContractUndoInEveryState(t *testing.T) {
 	for _, state := range []sandbox.State{sandbox.Paid, sandbox.Verified, sandbox.Settled} {
 		t.Run(string(state), func(t *testing.T) {
 			each(t, func(w *world) {
@@ -224,7 +224,7 @@ func (w *world) returnedOnce(invoice int64, by string) {
 }
 
 // Undo before anybody asked for the result, as after a crash.
-func TestUndoWithoutTransaction(t *testing.T) {
+func TestContractUndoWithoutTransaction(t *testing.T) {
 	for _, state := range []sandbox.State{sandbox.Paid, sandbox.Verified} {
 		t.Run(string(state), func(t *testing.T) {
 			each(t, func(w *world) {
@@ -245,7 +245,7 @@ func TestUndoWithoutTransaction(t *testing.T) {
 	}
 }
 
-func TestMoneyLeftUnverifiedGoesBackAtTheBank(t *testing.T) {
+func TestContractMoneyLeftUnverifiedGoesBackAtTheBank(t *testing.T) {
 	each(t, func(w *world) {
 		limit := w.Limits().AutoReverse
 		if limit <= 0 {
@@ -273,7 +273,7 @@ func TestMoneyLeftUnverifiedGoesBackAtTheBank(t *testing.T) {
 	})
 }
 
-func TestUndoWithinItsWindow(t *testing.T) {
+func TestContractUndoWithinItsWindow(t *testing.T) {
 	each(t, func(w *world) {
 		window := w.Limits().UndoWindow
 		if window <= 0 {
@@ -292,7 +292,7 @@ func TestUndoWithinItsWindow(t *testing.T) {
 	})
 }
 
-func TestNobodyPaysAfterTheSessionsLife(t *testing.T) {
+func TestContractNobodyPaysAfterTheSessionsLife(t *testing.T) {
 	each(t, func(w *world) {
 		v, _ := w.session(1)
 		w.clock.pass(w.Limits().SessionLife)

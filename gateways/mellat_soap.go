@@ -96,7 +96,7 @@ func soapText(op string, body []byte) (string, bool) {
 	}
 	for { // nothing but white space may follow
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if text, ok := token.(xml.CharData); err != nil || !ok || len(bytes.TrimSpace(text)) > 0 {

@@ -206,6 +206,10 @@ func TestZarinpalUndo(t *testing.T) {
 			answers: map[string][]string{"inquiry": {zarinpalState("VERIFIED")}, "reverse": {no(-63)}, "verify": {verified}, "sessions": {found}, "AddRefund": {`200 {"errors":[{"message":"198.51.100.7"}],"data":null}`}},
 			token:   true, class: ClassUnknown, asked: "inquiry reverse verify sessions AddRefund",
 		},
+		"refund with errors and an answer": {
+			answers: map[string][]string{"inquiry": {zarinpalState("VERIFIED")}, "reverse": {no(-63)}, "verify": {verified}, "sessions": {found}, "AddRefund": {`200 {"errors":[{"message":"no"}],"data":{"resource":{"id":"9","amount":30000}}}`}},
+			token:   true, class: ClassUnknown, asked: "inquiry reverse verify sessions AddRefund",
+		},
 		"token not accepted": {
 			answers: map[string][]string{"inquiry": {zarinpalState("VERIFIED")}, "reverse": {no(-63)}, "verify": {verified}, "sessions": {`401 `}},
 			token:   true, class: ClassUnavailable, asked: "inquiry reverse verify sessions",

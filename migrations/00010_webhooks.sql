@@ -43,6 +43,7 @@ CREATE TABLE webhook_messages (
 CREATE INDEX webhook_messages_list ON webhook_messages (merchant_id, id);
 CREATE INDEX webhook_messages_endpoint ON webhook_messages (endpoint_id, id);
 CREATE INDEX webhook_messages_waiting ON webhook_messages (endpoint_id, id) WHERE state IN ('pending', 'held');
+CREATE INDEX webhook_messages_undelivered ON webhook_messages (merchant_id, id) WHERE state IN ('failed', 'held', 'dropped'); -- few
 CREATE INDEX webhook_messages_subject ON webhook_messages (kind, subject_id, version);
 
 CREATE TABLE webhook_attempts (

@@ -168,6 +168,26 @@ func TestChargeInTime(t *testing.T) {
 	require.Equal(t, late.PayAt.Add(window), seen.ReturnedAt)
 }
 
+func TestCancelWindowFromPaymentOrVerification(t *testing.T) {
+	paid := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	verified := paid.Add(20 * time.Minute)
+	for name, c := range map[string]struct {
+		fromVerify bool
+		at         time.Time
+		want       int
+	}{
+		"from payment, in time":      {false, paid.Add(time.Hour), codeOK},
+		"from payment, late":         {false, paid.Add(time.Hour + 1), codeCancelLate},
+		"from verification, in time": {true, verified.Add(time.Hour), codeOK},
+		"from verification, late":    {true, verified.Add(time.Hour + 1), codeCancelLate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			charge := Charge{State: Verified, PaidAt: paid, VerifiedAt: verified}
+			require.Equal(t, c.want, charge.act(opCancel, c.at, terms{cancel: time.Hour, fromVerify: c.fromVerify}))
+		})
+	}
+}
+
 func BenchmarkBook(b *testing.B) {
 	book := testBook(b, filepath.Join(b.TempDir(), "book.jsonl"), time.Now)
 	var invoice atomic.Int64

@@ -245,8 +245,12 @@ func (s *Server) streamInbox(w http.ResponseWriter, r *http.Request) {
 		tooMany(w)
 		return
 	}
-	if from == "" {
+	switch {
+	case from == "":
 		after, list = total, nil
+	case after > total: // a number from before a restart: everything since is news
+		after = 0
+		list, _ = s.mail.list(name, 0)
 	}
 
 	out := http.NewResponseController(w)

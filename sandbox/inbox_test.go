@@ -381,10 +381,15 @@ func TestInboxStream(t *testing.T) {
 		require.True(t, r.Standard.OK)
 	}
 
+	restarted := w.stream("dev/stream", "17")
+	require.Equal(t, "msg_0", next(t, restarted).ID, "numbers begin again with the sandbox")
+	require.Equal(t, "msg_1", next(t, restarted).ID)
+
 	w.json(http.MethodDelete, "/inbox/dev", nil, nil)
 	_, err = w.deliver("dev", w.webhook("msg_2"))
 	require.NoError(t, err)
 	require.Equal(t, "msg_2", next(t, fresh).ID, "emptying disturbs nobody")
+	require.Equal(t, "msg_2", next(t, restarted).ID)
 
 	w.s.Release()
 	select {

@@ -129,7 +129,9 @@ func TestFailuresPlayedOnCalls(t *testing.T) {
 				w := newWorld(t)
 				v := w.bring(c.from, 1)
 				w.setRules(`{"bank":{"hold":"20ms","` + op + `":{"` + failure + `":1}}}`)
-				require.Equal(t, want.class, gateways.Classify(c.call(t.Context(), w.bank("test"), v)))
+				err := c.call(t.Context(), w.bank("test"), v)
+				require.Error(t, err)
+				require.Equal(t, want.class, gateways.Classify(err))
 
 				calls := w.getBook("?calls=1").Calls
 				last := calls[len(calls)-1]
@@ -168,8 +170,10 @@ func TestFailuresOfTokenAndResult(t *testing.T) {
 			v := w.open(1)
 			w.setRules(`{"bank":{"hold":"20ms","` + failure + `":1}}`)
 			_, err := w.bank("test").Result(t.Context(), v)
+			require.Error(t, err)
 			require.Equal(t, want.result, gateways.Classify(err), "%v", err)
 			_, err = w.bank("test").CreateSession(t.Context(), gateways.Session{Invoice: 2, Amount: 5, CallbackURL: "http://x.example/"})
+			require.Error(t, err)
 			require.Equal(t, want.token, gateways.Classify(err), "%v", err)
 
 			opened := len(w.getBook("?invoice=2").Charges)

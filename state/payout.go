@@ -29,7 +29,6 @@ var Payouts = Machine[Payout]{
 		{PayoutUnknown, PayoutPaid, "asked again: paid"},
 		{PayoutUnknown, PayoutRefused, "asked again: refused, or returned"},
 		{PayoutUnknown, PayoutUnsent, "asked again: it never arrived there"},
-		{PayoutSent, PayoutUnknown, "the bank says what nobody understands"},
 		{PayoutSent, PayoutPaid, "the cycle paid it"},
 		{PayoutSent, PayoutRefused, "the receiving bank returned it"},
 	},

@@ -21,7 +21,7 @@ type invariant struct {
 	graces      int // how many times the query names the grace
 }
 
-var invariants = []invariant{
+var invariants = append([]invariant{
 	{name: "a balance equals the sum of its transfers", query: `
 		WITH moves AS (
 			SELECT credit_account AS account, amount FROM ledger_transfers
@@ -31,7 +31,7 @@ var invariants = []invariant{
 		)
 		SELECT coalesce(s.account, b.account) AS subject FROM sums s FULL JOIN ledger_balances b ON b.account = s.account
 		WHERE coalesce(s.total, 0) <> coalesce(b.balance, 0)`},
-	{name: "money held for a merchant is the money of undecided attempts and top-ups", query: `
+	{name: "money held for a merchant is the money of undecided attempts, top-ups and payouts", query: `
 		WITH moves AS (
 			SELECT credit_account AS account, amount FROM ledger_transfers WHERE credit_account LIKE 'merchant/%/held'
 			UNION ALL SELECT debit_account, -amount FROM ledger_transfers WHERE debit_account LIKE 'merchant/%/held'
@@ -43,6 +43,7 @@ var invariants = []invariant{
 				SELECT p.merchant_id, a.amount FROM attempts a JOIN payments p ON p.id = a.payment_id
 				WHERE a.state IN ('paid', 'refunding') AND NOT (p.state = 'collected' AND p.attempt_id = a.id)
 				UNION ALL SELECT merchant_id, amount FROM topups WHERE ended_at IS NULL
+				UNION ALL SELECT merchant_id, amount + fee FROM payouts WHERE ended_at IS NULL
 			) u GROUP BY 1
 		)
 		SELECT coalesce(h.account, u.account) AS subject FROM held h FULL JOIN undecided u ON u.account = h.account
@@ -73,6 +74,9 @@ var invariants = []invariant{
 			UNION ALL SELECT 'topup/' || id || '/held' FROM topups
 			UNION ALL SELECT 'topup/' || id || '/' || state FROM topups WHERE ended_at IS NOT NULL
 			UNION ALL SELECT 'deposit/' || id || '/resolved' FROM deposits WHERE resolved_at IS NOT NULL
+			UNION ALL SELECT 'payout/' || id || '/held' FROM payouts
+			UNION ALL SELECT 'payout/' || id || '/' || state FROM payouts WHERE ended_at IS NOT NULL
+			UNION ALL SELECT 'wallet_deposit/' || id || '/credited' FROM wallet_deposits
 		)
 		SELECT 'transfer ' || l.ref AS subject FROM ledger_transfers l LEFT JOIN facts f ON f.ref = l.ref WHERE f.ref IS NULL`},
 	{name: "a payment and the attempt that serves it agree", query: `
@@ -201,7 +205,7 @@ var invariants = []invariant{
 		   OR u.state = 'ended' AND p.state NOT IN ('refunded', 'expired', 'failed')`},
 	{name: "the outbox is empty when all is quiet", graces: 1, query: `
 		SELECT saga || '/' || ref || ' ' || message AS subject FROM outbox WHERE created_at < now() - make_interval(secs => ?)`},
-}
+}, moneyInvariants...)
 
 // Audit checks every invariant. Work in progress may be as old as grace, in seconds.
 func (s *Store) Audit(ctx context.Context, grace float64) ([]Breach, error) {

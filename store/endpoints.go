@@ -212,7 +212,8 @@ func callbackEndpoint(ctx context.Context, tx conn, merchantID int64, url string
 	var id int64
 	err := tx.one(ctx, "callback", &id, `
 		INSERT INTO webhook_endpoints (merchant_id, url, callback, key_id, sealed) VALUES (?, ?, true, ?, ?)
-		ON CONFLICT (merchant_id, url) WHERE callback DO UPDATE SET state = 'enabled', disabled_reason = ''
+		ON CONFLICT (merchant_id, url) WHERE callback DO UPDATE SET disabled_reason = '',
+			state = CASE webhook_endpoints.state WHEN 'disabled' THEN 'enabled' ELSE webhook_endpoints.state END
 		RETURNING id`, merchantID, url, secret.KeyID, secret.Sealed)
 	if err != nil {
 		return nil, err

@@ -108,13 +108,15 @@ func (s *Store) Outbox(ctx context.Context) (OutboxState, error) {
 	return o, err
 }
 
-// AttentionCount is how many payments, transfers, deposits and top-ups wait for a person.
+// AttentionCount is how many payments, transfers, deposits, top-ups, payouts and wallets wait for a person.
 func (s *Store) AttentionCount(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.one(ctx, "attention", &n, `
 		SELECT (SELECT count(*) FROM payments p WHERE `+waitsForAPerson+`)
 		     + (SELECT count(*) FROM transfers WHERE needs_attention IS NOT NULL)
 		     + (SELECT count(*) FROM deposits WHERE state = 'suspense')
-		     + (SELECT count(*) FROM topups WHERE needs_attention IS NOT NULL)`)
+		     + (SELECT count(*) FROM topups WHERE needs_attention IS NOT NULL)
+		     + (SELECT count(*) FROM payouts WHERE needs_attention IS NOT NULL)
+		     + (SELECT count(*) FROM wallets WHERE needs_attention IS NOT NULL)`)
 	return n, err
 }

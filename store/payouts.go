@@ -183,7 +183,7 @@ func (s *Store) Payouts(ctx context.Context, merchantID, before int64, size int)
 type PayoutOrder struct {
 	Payout `bun:"embed:"`
 	Number vault.Text `bun:"embed:"`
-	Since  Seconds    `bun:"since"` // since it was first submitted, by the database clock
+	Since  Seconds    `bun:"since"` // since it was last submitted, by the database clock
 }
 
 const payoutOrder = payoutColumns + `, p.key_id, p.sealed, coalesce(extract(epoch FROM now() - p.submitted_at), 0)::float8 AS since`
@@ -195,12 +195,12 @@ func (s *Store) PayoutOrder(ctx context.Context, id int64) (PayoutOrder, error) 
 	return o, err
 }
 
-// SubmitPayout lets the caller send an order that is still reserved, and remembers when it first could have left: from
-// then on it can no longer be cancelled. Sending is the bank's to make safe: it does the same reference once.
+// SubmitPayout lets the caller send an order that is still reserved, and remembers when it last could have left: from
+// the first time on it can no longer be cancelled. Sending is the bank's to make safe: it does the same reference once.
 func (s *Store) SubmitPayout(ctx context.Context, id int64) (o PayoutOrder, may bool, err error) {
 	err = s.one(ctx, "submit payout", &o, `
 		WITH p AS (
-			UPDATE payouts SET submitted_at = coalesce(submitted_at, now()) WHERE id = ? AND state = 'reserved' RETURNING *
+			UPDATE payouts SET submitted_at = now() WHERE id = ? AND state = 'reserved' RETURNING *
 		)
 		SELECT `+payoutOrder+` FROM p`, id)
 	if errors.Is(err, ErrNotFound) {

@@ -134,21 +134,23 @@ func (s *Store) WalletOpened(ctx context.Context, id int64, address, why string)
 }
 
 // NotifyWallet tells a wallet's saga that something may have arrived. Whoever says so proves nothing: it makes the
-// saga ask the bank. At most one such message waits at a time.
+// saga ask the bank. A message that waits is not doubled; one that is just being delivered does not count, for its
+// saga may have asked already.
 func (s *Store) NotifyWallet(ctx context.Context, address string) error {
-	var told bool
-	err := s.one(ctx, "wallet", &told, `
+	var known bool
+	err := s.one(ctx, "wallet", &known, `
 		WITH w AS (
 			SELECT uuid FROM wallets WHERE address = ?
+		), waits AS (
+			SELECT x.id FROM outbox x, w WHERE x.saga = 'wallet' AND x.ref = w.uuid::text AND x.message = 'arrived'
+			FOR KEY SHARE OF x SKIP LOCKED
 		), o AS (
 			INSERT INTO outbox (saga, ref, message, payload)
-			SELECT 'wallet', uuid::text, 'arrived', '{}' FROM w
-			WHERE NOT EXISTS (SELECT FROM outbox x WHERE x.saga = 'wallet' AND x.ref = w.uuid::text AND x.message = 'arrived')
-			RETURNING id
+			SELECT 'wallet', uuid::text, 'arrived', '{}' FROM w WHERE NOT EXISTS (SELECT FROM waits)
 		)
-		SELECT EXISTS (SELECT FROM o) FROM w`, address)
-	if told && err == nil {
-		s.kick()
+		SELECT true FROM w`, address)
+	if err == nil {
+		s.kick() // also for what waits: a delivery may have passed it by while it was looked at
 	}
 	return err
 }

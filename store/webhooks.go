@@ -80,19 +80,35 @@ func (s *Store) RecordTry(ctx context.Context, t Try) (state.Webhook, error) {
 				return err
 			}
 		}
-		return tx.one(ctx, "webhook message", &now, `
+		var got struct {
+			State   state.Webhook `bun:"state"`
+			Unnoted bool          `bun:"unnoted"`
+		}
+		err := tx.one(ctx, "webhook message", &got, `
 			WITH a AS (
 				INSERT INTO webhook_attempts (message_id, try, status, took_ms, error, answer) VALUES (?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO NOTHING
+				ON CONFLICT DO NOTHING RETURNING try
 			), m AS (
 				UPDATE webhook_messages SET tries = greatest(tries, ?), state = ?,
 					next_try_at = CASE WHEN ? = 'pending' THEN now() + make_interval(secs => ?) END,
 					ended_at = CASE WHEN ? <> 'pending' THEN now() END
 				WHERE id = ? AND state = 'pending' RETURNING id, state
 			)
-			SELECT coalesce((SELECT state FROM m), (SELECT state FROM webhook_messages WHERE id = ?)) AS state`,
+			SELECT coalesce((SELECT state FROM m), (SELECT state FROM webhook_messages WHERE id = ?)) AS state,
+				EXISTS (SELECT FROM m WHERE state <> 'pending') AND NOT EXISTS (SELECT FROM a) AS unnoted`,
 			t.MessageID, t.Try, t.Status, t.Took.Milliseconds(), t.Error, t.Answer,
 			t.Try, t.Then, t.Then, t.After.Seconds(), t.Then, t.MessageID, t.MessageID)
+		if now = got.State; err != nil || !got.Unnoted {
+			return err
+		}
+		// Two made this attempt at once; the one that decides must be in the list.
+		return tx.exec(ctx, `
+			WITH a AS (
+				INSERT INTO webhook_attempts (message_id, try, status, took_ms, error, answer)
+				SELECT message_id, max(try) + 1, ?, ?, ?, ? FROM webhook_attempts WHERE message_id = ? GROUP BY 1 RETURNING message_id, try
+			)
+			UPDATE webhook_messages m SET tries = a.try FROM a WHERE m.id = a.message_id`,
+			t.Status, t.Took.Milliseconds(), t.Error, t.Answer, t.MessageID)
 	})
 	return now, err
 }
@@ -191,14 +207,22 @@ type MessageList struct {
 
 // Messages lists a merchant's messages, newest first.
 func (s *Store) Messages(ctx context.Context, f MessageList) ([]Message, error) {
-	var list []Message
-	err := s.all(ctx, &list, `
-		SELECT `+messageColumns+` FROM webhook_messages m
-		WHERE m.merchant_id = ? AND (? = 0 OR m.endpoint_id = ?) AND (? = '' OR m.state = ?) AND (? = '' OR m.event = ?)
-		  AND (? = 0 OR m.id < ?)
-		ORDER BY m.id DESC LIMIT ?`,
-		f.MerchantID, f.EndpointID, f.EndpointID, f.State, f.State, f.Event, f.Event, f.Before, f.Before, f.Size)
-	if err != nil {
+	list := []Message{}
+	q := s.db.NewSelect().TableExpr("webhook_messages AS m").ColumnExpr(messageColumns).
+		Where("m.merchant_id = ?", f.MerchantID).OrderExpr("m.id DESC").Limit(int64(f.Size))
+	if f.EndpointID != 0 {
+		q = q.Where("m.endpoint_id = ?", f.EndpointID)
+	}
+	if f.State != "" {
+		q = q.Where("m.state = ?", f.State)
+	}
+	if f.Event != "" {
+		q = q.Where("m.event = ?", f.Event)
+	}
+	if f.Before != 0 {
+		q = q.Where("m.id < ?", f.Before)
+	}
+	if err := q.Scan(ctx, &list); err != nil {
 		return nil, fmt.Errorf("list webhook messages: %w", err)
 	}
 	return list, nil

@@ -212,7 +212,9 @@ type WalletInput struct {
 	Merchant string `json:"merchant"` // public id
 	Holder   string `json:"holder"`   // the merchant's name, shown to whoever pays in
 	Provider string `json:"provider"`
-	Open     bool   `json:"open,omitempty"` // a later run of the same saga: the account is there
+	// Of a later run of the same saga: the account is there, and whether a person is still needed.
+	Open      bool `json:"open,omitempty"`
+	Attention bool `json:"attention,omitempty"`
 }
 
 // WalletResult is how a wallet ended, when it did.

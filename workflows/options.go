@@ -91,6 +91,9 @@ const (
 // again: money is at stake, so the saga never gives up, and a person has been called.
 const retryRefused = time.Hour
 
+// retryStumbled is the pause after an error of ours that nobody foresaw: its repair takes people time.
+const retryStumbled = time.Hour
+
 // clockSkew is how long a saga waits when its timer fired before the database clock's deadline.
 const clockSkew = time.Second
 

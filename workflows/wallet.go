@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -27,6 +28,9 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 	defer stop()
 
 	w := &walletSaga{saga: newSaga(), in: in}
+	if in.Attention {
+		w.saga.open = []string{AttentionUnexpected}
+	}
 	w.attend = func(ctx workflow.Context, reason string) error {
 		about := activities.WalletAttention{WalletID: in.WalletID, Reason: reason}
 		return w.call(ctx, attendStep(), callOptions{}, wallets.SetWalletAttention, about, nil)
@@ -48,9 +52,11 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 				return WalletResult{}, err
 			}
 		case now == state.WalletBlocked:
+			w.recovered(ctx)
 			opened = true // there is nothing more to wait for
 			return WalletResult{State: now}, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 		default:
+			w.recovered(ctx)
 			opened = true
 		}
 	}
@@ -61,10 +67,12 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 		w.knock = false
 		if err := w.book(ctx); err != nil {
 			w.stumble(ctx, err)
+		} else {
+			w.recovered(ctx)
 		}
 	}
 	next := in
-	next.Open = true
+	next.Open, next.Attention = true, len(w.saga.open) > 0
 	return WalletResult{}, workflow.NewContinueAsNewError(ctx, WalletName, next)
 }
 
@@ -72,8 +80,20 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 func (w *walletSaga) stumble(ctx workflow.Context, err error) {
 	w.say(ctx, "%s", reasonOf(err))
 	workflow.GetLogger(ctx).Error("wallet stumbled", "wallet", w.in.WalletID, "error", err)
+	if slices.Contains(w.saga.open, AttentionUnexpected) {
+		return
+	}
 	if err := w.raise(ctx, AttentionUnexpected); err != nil {
 		workflow.GetLogger(ctx).Error("nobody could be called", "wallet", w.in.WalletID, "error", err)
+	}
+}
+
+// recovered takes the call back: what nobody foresaw is over.
+func (w *walletSaga) recovered(ctx workflow.Context) {
+	for len(w.saga.open) > 0 {
+		if err := w.lower(ctx, w.saga.open[0]); err != nil {
+			workflow.GetLogger(ctx).Error("the call was not taken back", "wallet", w.in.WalletID, "error", err)
+		}
 	}
 }
 

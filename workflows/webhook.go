@@ -29,7 +29,7 @@ func Webhook(ctx workflow.Context, in WebhookInput) (WebhookResult, error) {
 	for {
 		var d activities.Delivery
 		if err := w.call(ctx, deliverStep, callOptions{}, webhooks.DeliverWebhook, in.MessageID, &d); err != nil {
-			return WebhookResult{}, err
+			d = w.stumble(ctx, err)
 		}
 		w.say(ctx, "%s", d.Note)
 		if d.State != state.WebhookPending {
@@ -39,6 +39,12 @@ func Webhook(ctx workflow.Context, in WebhookInput) (WebhookResult, error) {
 			return WebhookResult{}, err
 		}
 	}
+}
+
+// stumble comes after an error that nobody foresaw. It must not end the saga: the merchant waits for the message.
+func (w *webhookSaga) stumble(ctx workflow.Context, err error) activities.Delivery {
+	workflow.GetLogger(ctx).Error("webhook stumbled", "message", w.in.MessageID, "error", err)
+	return activities.Delivery{State: state.WebhookPending, After: retryStumbled, Note: reasonOf(err) + "; later again"}
 }
 
 func (w *webhookSaga) pause(ctx workflow.Context, d time.Duration) error {

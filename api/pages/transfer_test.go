@@ -178,9 +178,13 @@ func TestTransferHostileTextStaysText(t *testing.T) {
 }
 
 func TestDepositsPageHoldsNoDataAndIsStrict(t *testing.T) {
-	page := draw(t, Deposits{})
-	elements, text := read(t, page)
-	requireStrictWith(t, "deposits.js", elements)
+	elements, text := read(t, draw(t, Deposits{}))
+	require.Equal(t, map[string]string{"lang": "fa", "dir": "rtl"}, elements[0].attrs)
+	require.Contains(t, text, "واریزهای بی‌صاحب")
+
+	page := drawIn(t, Deposits{}, English)
+	elements, text = read(t, page)
+	requireStrictWith(t, "deposits.js", elements, "/ops/deposits?lang=fa")
 	requireWhole(t, page)
 	require.Equal(t, map[string]string{"lang": "en", "dir": "ltr"}, elements[0].attrs)
 	for _, id := range []string{"deposits", "key", "list", "state", "reload", "forget", "more", "confirm", "deposit", "suggestion", "message"} {
@@ -197,6 +201,6 @@ func TestDepositsPageKnowsTheCodes(t *testing.T) {
 	for _, code := range []string{"no_transfer", "already_paid", "late", "too_early", "several", "other_card", "unknown_account", "payer_mismatch",
 		"unknown_layout", "unknown_sender", "sender_of_other_bank", "phone_number_sender",
 		"same_amount", "price", "times_ten", "tenth", "near"} {
-		require.Regexp(t, `(?m)^    `+code+`: '.+',$`, string(script))
+		require.Regexp(t, `(?m)^    `+code+`: t\('.+', '.+'\),$`, string(script))
 	}
 }
