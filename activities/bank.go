@@ -71,7 +71,7 @@ func (a *Bank) ConfirmAtBank(ctx context.Context, v store.Visit) (Finding, error
 	}
 	receipt, err := g.Verify(ctx, bankVisit(v, found.BankTran))
 	if err != nil {
-		return Finding{}, bankError(err)
+		return Finding{}, bankError(err, found.BankTran) // after a no the money goes back: the bank will want its number
 	}
 	found.RRN = cmp.Or(receipt.RRN, found.RRN)
 	found.Card = cmp.Or(receipt.Card, found.Card)

@@ -14,7 +14,7 @@ import (
 
 // Error types that workflows decide on. An activity error of any other type is tried again.
 const (
-	// ErrRefused is a bank's final no; its detail is the reason.
+	// ErrRefused is a bank's final no; its details are the bank's code and, where one is known, the transaction's number.
 	ErrRefused = "refused"
 	// ErrUnknown means that the call may have had its effect. Only asking again settles it.
 	ErrUnknown = "unknown"
@@ -26,7 +26,7 @@ const (
 
 // bankError is the one place that sorts bank errors into what Temporal retries: refused is final,
 // the rest goes on, with the bank's own delay when it names one.
-func bankError(err error) error {
+func bankError(err error, bankTran ...string) error {
 	if err == nil {
 		return nil
 	}
@@ -34,7 +34,11 @@ func bankError(err error) error {
 	case gateways.ClassRefused:
 		var refused *gateways.Refused
 		errors.As(err, &refused)
-		return temporal.NewNonRetryableApplicationError(err.Error(), ErrRefused, nil, refused.Code)
+		details := []any{refused.Code}
+		for _, tran := range bankTran {
+			details = append(details, tran)
+		}
+		return temporal.NewNonRetryableApplicationError(err.Error(), ErrRefused, nil, details...)
 	case gateways.ClassUnavailable:
 		var unavailable *gateways.Unavailable
 		errors.As(err, &unavailable)

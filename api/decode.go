@@ -106,9 +106,13 @@ func readJSON(body []byte, lists []string) (fields, error) {
 			return nil, broken
 		}
 		key, _ := name.(string)
-		v, ok, err := readValue(d, slices.Contains(lists, key))
+		isList := slices.Contains(lists, key)
+		v, ok, err := readValue(d, isList)
 		if err != nil {
 			return nil, broken
+		}
+		if !ok && isList {
+			return nil, invalid(key, "type", "The field must be a list")
 		}
 		if !ok {
 			return nil, invalid(key, "type", "The field must not be an object or a list")

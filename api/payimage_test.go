@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/png"
 	"net/http"
@@ -75,4 +76,14 @@ func TestMerchantsImageComesFromUs(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, w.page("GET", shown(), nil).StatusCode, address)
 	}
 	require.Equal(t, http.StatusNotFound, w.page("GET", "/pay/image/nobody", nil).StatusCode)
+	require.Equal(t, http.StatusNotFound, w.raw("GET /pay/image/\xff HTTP/1.1\r\nHost: x\r\n\r\n")[0].StatusCode)
+
+	// Merchants are not to be found by trying.
+	answers := map[int]int{}
+	for n := range 40 {
+		answers[w.page("GET", fmt.Sprintf("/pay/image/nobody%d", n), nil).StatusCode]++
+	}
+	require.GreaterOrEqual(t, answers[http.StatusTooManyRequests], 5, answers)
+	require.NoError(t, w.db.Close())
+	require.Equal(t, http.StatusInternalServerError, w.page("GET", src, nil).StatusCode)
 }

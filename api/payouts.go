@@ -15,6 +15,7 @@ import (
 	"github.com/paysaga/paysaga/payload"
 	"github.com/paysaga/paysaga/services"
 	"github.com/paysaga/paysaga/sign"
+	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
 )
@@ -194,7 +195,14 @@ func (a *API) cancelPayout(c *fiber.Ctx) error {
 	return a.onPayout(c, func(c *fiber.Ctx, orderID, id string) (store.Payout, error) {
 		ctx, cancel := requestContext(c)
 		defer cancel()
-		return a.Store.CancelPayout(ctx, principal(c).Merchant.ID, orderID, id)
+		merchant := principal(c).Merchant.ID
+		p, err := a.Store.CancelPayout(ctx, merchant, orderID, id)
+		if errors.Is(err, store.ErrConflict) { // cancelling again is fine
+			if now, again := a.Store.PayoutBy(ctx, merchant, orderID, id); again == nil && now.State == state.PayoutCancelled {
+				return now, nil
+			}
+		}
+		return p, err
 	})
 }
 
@@ -287,7 +295,7 @@ func payoutProblem(err error) error {
 	case errors.Is(err, store.ErrMerchantDisabled):
 		return &problem{status: http.StatusForbidden, code: "disabled", message: "The merchant is disabled"}
 	case errors.Is(err, store.ErrConflict):
-		return v1Refusal("The payout is on its way and cannot be cancelled")
+		return v1Refusal("The payout has left or is decided and cannot be cancelled")
 	}
 	return err
 }

@@ -143,6 +143,9 @@ func (a *API) walletNotified(c *fiber.Ctx) error {
 		return err
 	}
 	iban, err := money.ParseIBAN(f.required("iban", 1, 64))
+	if missing := f.err(); missing != nil {
+		return missing
+	}
 	if err != nil {
 		return fieldErrors{"iban": {ruleIBAN}}
 	}

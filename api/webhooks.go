@@ -375,7 +375,5 @@ func messageInfo(m store.Message) contracts.WebhookMessage {
 
 // taxiAnswer answers info in the payments dialect, which webhooks share.
 func taxiAnswer(c *fiber.Ctx, status int, info any) error {
-	out := taxiEnvelope(info)
-	out.Message = http.StatusText(status)
-	return c.Status(status).JSON(out)
+	return c.Status(status).JSON(taxiEnvelope(info))
 }

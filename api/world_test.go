@@ -57,6 +57,7 @@ type sagas struct {
 	mu      sync.Mutex
 	asked   int
 	topUp   func(ctx context.Context, id int64) error
+	wallet  func(ctx context.Context, uuid string) error
 }
 
 func (s *sagas) InquirePayment(ctx context.Context, token string) (state.Payment, error) {
@@ -77,7 +78,12 @@ func (s *sagas) DepositLink(id int64) string { return fmt.Sprintf("http://ui.exa
 
 func (s *sagas) TopUpLink(id int64) string { return fmt.Sprintf("http://ui.example/topup/%d", id) }
 
-func (s *sagas) AwaitWallet(context.Context, string) error { return nil }
+func (s *sagas) AwaitWallet(ctx context.Context, uuid string) error {
+	if s.wallet == nil {
+		return errors.New("temporal is down at 10.1.2.3")
+	}
+	return s.wallet(ctx, uuid)
+}
 
 func (s *sagas) AwaitTopUp(ctx context.Context, id int64) error {
 	if s.topUp == nil {
@@ -121,7 +127,7 @@ func newWorld(t *testing.T, change ...func(*api.Deps)) *world {
 		Metrics: api.NewMetrics(prometheus.NewRegistry()),
 		Ready:   func(context.Context) error { return nil },
 		Version: "v0-test", PublicURL: w.base, RatePerSecond: 10_000, RateBurst: 10_000, ListPerMinute: 10_000,
-		Gateways: api.Gateways{},
+		Gateways: api.Gateways{}, Payouts: payoutBank(), WalletBank: "sandbox",
 	}
 	for _, name := range []string{"asanpardakht", "zarinpal", "zibal"} { // "sandbox" is missing on purpose: not every gateway is installed
 		deps.Gateways[name] = gateways.NewSandbox(name, w.bank.URL, gateways.NewHTTPClient(5*time.Second), gateways.Limits{

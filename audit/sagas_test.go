@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -23,6 +24,7 @@ import (
 type temporal struct {
 	client.Client
 	sagas []*workflowpb.WorkflowExecutionInfo
+	late  map[string]bool // run, and are not in the list yet
 }
 
 var kindOf = map[string]string{
@@ -31,16 +33,22 @@ var kindOf = map[string]string{
 	`WorkflowType = 'deposit.v1' AND ExecutionStatus != 'Running'`:  "deposit/",
 	`WorkflowType = 'topup.v1' AND ExecutionStatus != 'Running'`:    "topup/",
 	`WorkflowType = 'purchase.v1' AND ExecutionStatus != 'Running'`: "purchase/",
+	`WorkflowType = 'webhook.v1' AND ExecutionStatus != 'Running'`:  "webhook/",
+	`WorkflowType = 'payout.v1' AND ExecutionStatus != 'Running'`:   "payout/",
+	`WorkflowType = 'wallet.v1' AND ExecutionStatus != 'Running'`:   "wallet/",
 }
+
+const whoRuns = `WorkflowType IN ('webhook.v1', 'payout.v1', 'wallet.v1') AND ExecutionStatus = 'Running'`
 
 func (f *temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	kind, ok := kindOf[in.Query]
-	if in.Namespace != "paysaga" || !ok {
+	if in.Namespace != "paysaga" || !ok && in.Query != whoRuns {
 		return nil, fmt.Errorf("asked for %s", in)
 	}
 	var sagas []*workflowpb.WorkflowExecutionInfo
 	for _, s := range f.sagas {
-		if strings.HasPrefix(s.Execution.WorkflowId, kind) {
+		runs := s.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+		if strings.HasPrefix(s.Execution.WorkflowId, kind) && runs == (in.Query == whoRuns) {
 			sagas = append(sagas, s)
 		}
 	}
@@ -51,6 +59,18 @@ func (f *temporal) ListWorkflow(_ context.Context, in *workflowservice.ListWorkf
 		page.NextPageToken = make([]byte, to)
 	}
 	return page, nil
+}
+
+func (f *temporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if f.late[id] {
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: saga(id, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, "")}, nil
+	}
+	for _, s := range f.sagas {
+		if s.Execution.WorkflowId == id {
+			return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: s}, nil
+		}
+	}
+	return nil, serviceerror.NewNotFound("nobody")
 }
 
 func saga(id string, status enums.WorkflowExecutionStatus, result string) *workflowpb.WorkflowExecutionInfo {
@@ -86,6 +106,18 @@ func TestSagasAgree(t *testing.T) {
 	purchase := func(s state.Purchase) string { return fmt.Sprint("purchase/", b.purchases[s]) }
 	for _, s := range []state.Purchase{state.PurchaseCompleted, state.PurchaseEnded} {
 		well = append(well, saga(purchase(s), completed, string(s)))
+	}
+	payout := func(s state.Payout) string { return "payout/" + b.payouts[s].UUID }
+	for _, s := range []state.Payout{state.PayoutPaid, state.PayoutRefused, state.PayoutCancelled, state.PayoutUnsent} {
+		well = append(well, saga(payout(s), completed, string(s)))
+	}
+	wallet := func(s state.Wallet) string { return "wallet/" + b.wallets[s].UUID }
+	well = append(well, saga(wallet(state.WalletBlocked), completed, "blocked"),
+		saga(wallet(state.WalletActive), enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, ""))
+	message := func(s state.Webhook) string { return fmt.Sprint("webhook/", b.told[s]) }
+	well = append(well, saga(message(state.WebhookDelivered), completed, "pending")) // to save an event
+	for _, s := range []state.Webhook{state.WebhookFailed, state.WebhookHeld, state.WebhookReplaced, state.WebhookDropped} {
+		well = append(well, saga(message(s), completed, string(s)))
 	}
 	check := func(more ...*workflowpb.WorkflowExecutionInfo) []string {
 		var out []string
@@ -123,6 +155,15 @@ func TestSagasAgree(t *testing.T) {
 		"a failed purchase":                   {saga(purchase(state.PurchaseAwaiting), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
 		"a purchase's saga ended early":       {saga(purchase(state.PurchaseAwaiting), completed, "ended"), `%s is "", its saga says "ended"`},
 		"ended, and its row is completed":     {saga(purchase(state.PurchaseCompleted), completed, "ended"), `%s is "completed", its saga says "ended"`},
+		"a failed payout":                     {saga(payout(state.PayoutSent), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a payout's saga ended undecided":     {saga(payout(state.PayoutSent), completed, "paid"), `%s is "", its saga says "paid"`},
+		"given back, and its row is paid":     {saga(payout(state.PayoutPaid), completed, "refused"), `%s is "paid", its saga says "refused"`},
+		"a wallet's saga ended":               {saga(wallet(state.WalletActive), completed, "active"), `%s is "", its saga says "active"`},
+		"a wallet's saga was terminated":      {saga(wallet(state.WalletOpening), enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, ""), "saga of %s: Terminated"},
+		"a failed delivery":                   {saga(message(state.WebhookPending), enums.WORKFLOW_EXECUTION_STATUS_FAILED, ""), "saga of %s: Failed"},
+		"a delivery ended undecided":          {saga(message(state.WebhookPending), completed, "pending"), `%s is "", its saga says "pending"`},
+		"delivered, and its row is failed":    {saga(message(state.WebhookFailed), completed, "pending"), `%s is "failed", its saga says "pending"`},
+		"failed, and its row is delivered":    {saga(message(state.WebhookDelivered), completed, "failed"), `%s is "pending", its saga says "failed"`},
 		"a saga of a deposit that had a home": {saga(deposit(state.DepositMatched), completed, "assigned"), `%s is "", its saga says "assigned"`},
 	} {
 		require.Equal(t, []string{fmt.Sprintf(tt.says, strings.Replace(tt.saga.Execution.WorkflowId, "/", " ", 1))}, check(tt.saga), name)
@@ -138,4 +179,49 @@ func TestSagasAgree(t *testing.T) {
 	require.Empty(t, check(saga(late, completed, "verified")), "or before its end")
 	b.exec(`UPDATE deposits SET state = 'matched', resolved_at = NULL WHERE id = ?`, b.deposits[state.DepositAssigned])
 	require.Contains(t, check(ended), fmt.Sprintf(`transfer %d is "verified", its saga says "expired"`, b.late.ID), "only a person may")
+}
+
+// A row that waits for a saga has one that runs, or an outbox row that starts it.
+func TestUnfinishedRowsAreCarried(t *testing.T) {
+	b := newBooks(t)
+	check := func(f *temporal) []string {
+		var out []string
+		for _, breach := range b.audit(audit.Config{Temporal: f, Namespace: "paysaga"}) {
+			if breach.Invariant == "what is not finished is carried by a saga" {
+				out = append(out, breach.Subject)
+			}
+		}
+		return out
+	}
+	require.Empty(t, check(&temporal{}), "all are younger than the grace")
+	b.exec(`UPDATE webhook_messages SET created_at = now() - interval '61 seconds' WHERE id = ?`, b.told[state.WebhookPending])
+	b.exec(`UPDATE payouts SET created_at = now() - interval '61 seconds'`)
+	b.exec(`UPDATE wallets SET created_at = now() - interval '61 seconds'`)
+	need := []string{
+		"payout/" + b.payouts[state.PayoutReserved].UUID, "payout/" + b.payouts[state.PayoutUnknown].UUID, "payout/" + b.payouts[state.PayoutSent].UUID,
+		"wallet/" + b.wallets[state.WalletOpening].UUID, "wallet/" + b.wallets[state.WalletActive].UUID,
+		fmt.Sprint("webhook/", b.told[state.WebhookPending]),
+	}
+	slices.Sort(need)
+	got := check(&temporal{})
+	slices.Sort(got)
+	require.Equal(t, need, got)
+
+	all := &temporal{late: map[string]bool{}}
+	for _, id := range need {
+		all.sagas = append(all.sagas, saga(id, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, ""))
+	}
+	require.Empty(t, check(all))
+	for i, id := range need {
+		one := &temporal{sagas: slices.Delete(slices.Clone(all.sagas), i, i+1)}
+		require.Equal(t, []string{id}, check(one))
+		one.late = map[string]bool{id: true}
+		require.Empty(t, check(one), "lists are late")
+		one.late, one.sagas = nil, append(one.sagas, saga(id, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, ""))
+		require.Equal(t, []string{id}, check(one), "a saga that has ended carries nothing")
+		saga, ref, _ := strings.Cut(id, "/")
+		b.exec(`INSERT INTO outbox (saga, ref, message, payload) VALUES (?, ?, 'start', '{}')`, saga, ref)
+		require.Empty(t, check(one), "its start is on its way")
+		b.exec(`DELETE FROM outbox`)
+	}
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/paysaga/paysaga/vault"
 )
 
-// books is a database with one payment, transfer, deposit, top-up and purchase of each kind, all true.
+// books is a database with one payment, transfer, deposit, top-up, purchase, payout, wallet and message of each kind,
+// all true.
 type books struct {
 	*testing.T
 	store    *store.Store
 	owner    *bun.DB
+	url      string
 	payments map[state.Payment]store.Payment
 	attempts map[state.Payment]int64 // the one that serves it
 	visiting int64                   // an open attempt of the pending payment
@@ -38,12 +40,21 @@ type books struct {
 	topups map[state.TopUp]int64
 
 	purchases map[state.Purchase]int64
+
+	payer     store.Merchant
+	payouts   map[state.Payout]store.Payout
+	byHand    store.Payout // paid, a person says
+	wallets   map[state.Wallet]store.Wallet
+	endpoint  int64 // of the payer
+	paused    int64
+	told      map[state.Webhook]int64 // messages to them
+	successor int64                   // of the replaced one
 }
 
 func newBooks(t *testing.T) *books {
 	t.Helper()
 	ctx, url := t.Context(), server.URL(t)
-	b := &books{T: t, payments: map[state.Payment]store.Payment{}, attempts: map[state.Payment]int64{}}
+	b := &books{T: t, url: url, payments: map[state.Payment]store.Payment{}, attempts: map[state.Payment]int64{}}
 	connect := func(role string) *bun.DB {
 		db, err := store.Open(ctx, url, store.Options{Pool: 2, Role: role})
 		require.NoError(t, err)
@@ -54,7 +65,7 @@ func newBooks(t *testing.T) *books {
 	db := connect("paysaga_app")
 	b.store = store.New(db, func() {})
 	s := b.store
-	for i, m := range []*store.Merchant{&b.merchant, &b.other, &b.buyer} {
+	for i, m := range []*store.Merchant{&b.merchant, &b.other, &b.buyer, &b.payer} {
 		var err error
 		*m, err = s.PutMerchant(ctx, store.Merchant{PublicID: fmt.Sprint("shop", i), CollectWindow: 1200, Gateways: []string{"zibal"}})
 		require.NoError(t, err)
@@ -120,6 +131,10 @@ func newBooks(t *testing.T) *books {
 	b.addTransfers()
 	b.addTopUps()
 	b.addPurchases()
+	b.addEndpoints()
+	b.addPayouts()
+	b.addWallets()
+	b.deliver()
 	b.exec(`DELETE FROM outbox`)
 	require.Empty(t, b.audit(audit.Config{}), "the books begin true")
 	return b

@@ -29,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	quick := flag.Bool("quick", false, "shorter rounds")
-	only := flag.String("only", "", "one part: starts, sagas, paths, rows, transfer-rows, transfers, sms, topups or purchases")
+	only := flag.String("only", "", "one part: starts, sagas, paths, rows, transfer-rows, transfers, sms, topups, purchases or webhooks")
 	flag.Parse()
 	if err := run(ctx, *quick, *only, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -23,6 +23,7 @@ type results struct {
 	events, tasks                    float64
 	transfers                        transferResults
 	topUps                           topUpResults
+	webhooks                         webhookResults
 	purchases                        purchaseResults
 	idle                             map[string]int64
 }
@@ -62,6 +63,9 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	if err := credit(ctx, w); err != nil {
 		return r, err
 	}
+	if err := b.api.hushed(ctx); err != nil {
+		return r, err
+	}
 	r.idle = b.memory(stack.API, stack.Worker)
 	if err := b.warmUp(ctx, w); err != nil {
 		return r, fmt.Errorf("warm up: %w", err)
@@ -72,7 +76,7 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	}{
 		{"starts", b.compareStarts}, {"sagas", b.compareSagas}, {"paths", b.rowPaths}, {"rows", b.storedRows},
 		{"transfer-rows", b.storedTransfers}, {"transfers", b.compareTransfers}, {"sms", b.smsPath},
-		{"topups", b.compareTopUps}, {"purchases", b.comparePurchases},
+		{"topups", b.compareTopUps}, {"purchases", b.comparePurchases}, {"webhooks", b.compareWebhooks},
 	}
 	for _, part := range parts {
 		if only != "" && only != part.name {

@@ -74,6 +74,8 @@ func report(out io.Writer, r results) {
 		r.purchases.ratio, r.purchases.ours, r.purchases.bare, "")
 	t.shape("events / workflow tasks of a completed purchase's saga", r.purchases.events, r.purchases.tasks, "≤ 20 / 3")
 	t.shape("… and of the payment that is its money", r.purchases.paymentEvents, r.purchases.paymentTasks, "≤ 20 / 3")
+	t.ratio("webhooks delivered/s over plain HTTP POSTs/s to the same receiver, 8 at once", r.webhooks.ratio, r.webhooks.ours, r.webhooks.plain, "")
+	t.shape("events / workflow tasks of a delivered webhook", r.webhooks.events, r.webhooks.tasks, "≤ 8 / 1")
 	for _, path := range []string{"create", "read", "collect"} {
 		t.latency(fmt.Sprintf("%s through HTTP at %d/s, p50 / p99", path, latencyRate), r.paths[path], "≤ 3 ms / 10 ms")
 	}
@@ -97,6 +99,7 @@ func report(out io.Writer, r results) {
 	t.cost("CPU of one payment, by process", r.cpuPerSaga)
 	t.cost("CPU of one transfer, by process", r.transfers.cpuPerSaga)
 	t.cost("CPU of one purchase, by process", r.purchases.cpuPerSaga)
+	t.cost("CPU of one delivered webhook, by process", r.webhooks.cpu)
 	t.cost("CPU of one bare saga, by process (its worker left out)", bareCost)
 	t.cost("CPU of one top-up, by process", r.topUps.cpuPerSaga)
 	t.cost("CPU of one bare saga with one wake-up, by process (its worker left out)", r.topUps.cpuPerBare)

@@ -33,6 +33,8 @@ const (
 	codecKeys = "e2e:ZW5kLXRvLWVuZC10ZXN0cy1jb2RlYy1rZXktMDAwMDE="
 	// topUpWait is how long a top-up's caller waits before it is told to follow up.
 	topUpWait = 2 * time.Second
+	// webhookSchedule is as long as the real one and quick: a receiver that fails sometimes is reached in the end.
+	webhookSchedule = "100ms,200ms,400ms,800ms,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s"
 	// soon is the patience with what needs no waiting: ample, for two busy cores.
 	soon = 30 * time.Second
 )
@@ -40,6 +42,7 @@ const (
 // house is one running system and the ways to look at it from outside.
 type house struct {
 	name, home string
+	env        []string // more settings; the last one of a name holds
 	*stack.Stack
 	inst     stack.Instance
 	db       *bun.DB // as the database's owner: for looking only
@@ -57,11 +60,12 @@ func (h *house) start(ctx context.Context) error {
 	var err error
 	h.Stack, err = stack.Start(ctx, stack.Config{
 		Home: h.home, Paysaga: paysagaBin, Devstack: devstackBin, Addrs: addrs,
-		Env: []string{
+		Env: append([]string{
 			"PAYSAGA_ENV=dev", "PAYSAGA_SANDBOX_SESSION_LIFE=" + sessionLife.String(), "PAYSAGA_CODEC_KEYS=" + codecKeys,
 			"PAYSAGA_TOPUP_WAIT=" + topUpWait.String(),
+			"PAYSAGA_WEBHOOK_SCHEDULE=" + webhookSchedule,
 			"PAYSAGA_BANK_WIRES=false", // the generic bank tells at once what became of a visit
-		},
+		}, h.env...),
 		Fast: true, Restart: true, Out: &h.progress,
 	})
 	if err != nil {
@@ -117,6 +121,9 @@ func (h *house) audit() error {
 			WHERE u.state NOT IN ('completed', 'ended') AND p.state IN ('refunded', 'expired', 'failed')
 			UNION ALL SELECT 'transfer ' || id || ' ' || state FROM transfers WHERE state = 'pending' AND expires_at < now()
 			UNION ALL SELECT 'top-up ' || id || ' ' || state FROM topups WHERE ended_at IS NULL AND needs_attention IS NULL
+			UNION ALL SELECT 'payout ' || uuid || ' ' || state FROM payouts WHERE ended_at IS NULL AND needs_attention IS NULL
+			UNION ALL SELECT 'wallet ' || uuid || ' ' || state FROM wallets WHERE state = 'opening' AND needs_attention IS NULL
+			UNION ALL SELECT 'message ' || id || ' ' || event FROM webhook_messages WHERE state = 'pending'
 			UNION ALL SELECT 'attempt ' || a.id || ' ' || a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
 			WHERE p.needs_attention IS NULL AND p.state <> 'paid' AND (a.state IN ('paid', 'refunding')
 			   OR (a.state = 'open' AND (p.collect_by < now() OR p.state <> 'pending')))`).Scan(ctx, &left)

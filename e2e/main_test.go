@@ -67,7 +67,8 @@ func cleanEnvironment() {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch name {
-		case "PAYSAGA_BIN", "PAYSAGA_DEVSTACK", "PAYSAGA_CHAOS", "PAYSAGA_CHAOS_SEED", "PAYSAGA_STORM", "PAYSAGA_STORM_SEED", "PAYSAGA_PURCHASES", "PAYSAGA_TOPUPS", "PAYSAGA_TWINS":
+		case "PAYSAGA_BIN", "PAYSAGA_DEVSTACK", "PAYSAGA_CHAOS", "PAYSAGA_CHAOS_SEED", "PAYSAGA_STORM", "PAYSAGA_STORM_SEED", "PAYSAGA_PURCHASES", "PAYSAGA_TOPUPS", "PAYSAGA_TWINS", "PAYSAGA_BANKS", "PAYSAGA_BANKS_SEED",
+			"PAYSAGA_MESSAGES", "PAYSAGA_MESSAGE_KILLS", "PAYSAGA_BANK_STORM":
 		case "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE":
 			_ = os.Unsetenv(name)
 		default:
@@ -127,7 +128,7 @@ func breakable(t *testing.T) *house {
 }
 
 // startHouse starts a system and brings the documented samples to where their examples want them.
-func startHouse(name string) (*house, error) {
+func startHouse(name string, env ...string) (*house, error) {
 	home, err := os.MkdirTemp("", "paysaga-e2e-"+name+"-") // not t.TempDir: the database runs as another user
 	if err != nil {
 		return nil, err
@@ -135,7 +136,7 @@ func startHouse(name string) (*house, error) {
 	if err := os.Chmod(home, 0o755); err != nil {
 		return nil, err
 	}
-	h := &house{name: name, home: home}
+	h := &house{name: name, home: home, env: env}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := h.start(ctx); err != nil {

@@ -120,8 +120,9 @@ type Visit struct {
 }
 
 // RecordCallback stores that a bank sent a browser back and wakes the saga. It answers the payment's
-// token. Nothing is believed: the saga asks the bank. A callback whose key is wrong is ErrNotFound;
-// one that repeats after the attempt is decided changes nothing.
+// token. Nothing is believed: the saga asks the bank. What an earlier callback brought and this one does not
+// stays: at some banks it alone names the money. A callback whose key is wrong is ErrNotFound; one that repeats
+// after the attempt is decided changes nothing.
 func (s *Store) RecordCallback(ctx context.Context, attemptID int64, key string, fields map[string]string) (string, error) {
 	said, err := json.Marshal(fields)
 	if err != nil {
@@ -133,7 +134,7 @@ func (s *Store) RecordCallback(ctx context.Context, attemptID int64, key string,
 	}
 	err = s.one(ctx, "callback", &row, `
 		WITH a AS (
-			UPDATE attempts SET callbacks = callbacks + 1, called_at = now(), callback = ?
+			UPDATE attempts SET callbacks = callbacks + 1, called_at = now(), callback = coalesce(callback, '{}') || ?::jsonb
 			WHERE id = ? AND callback_key = ? AND state = 'open' AND callbacks < ?
 			RETURNING *
 		), e AS (

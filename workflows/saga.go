@@ -172,6 +172,16 @@ func final(err error) bool {
 // refused says whether a bank gave its final no.
 func refused(err error) bool { return isType(err, activities.ErrRefused) }
 
+// refusedTran is the bank's number of the transaction that it refused, empty when it is not known.
+func refusedTran(err error) string {
+	var app *temporal.ApplicationError
+	var code, tran string
+	if !errors.As(err, &app) || app.Details(&code, &tran) != nil {
+		return ""
+	}
+	return tran
+}
+
 func isType(err error, kind string) bool {
 	var app *temporal.ApplicationError
 	return errors.As(err, &app) && app.Type() == kind

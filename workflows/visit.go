@@ -110,7 +110,7 @@ func (v *visit) ask(ctx workflow.Context) error {
 	found, err := v.finding(ctx)
 	switch {
 	case refused(err):
-		return v.sendBack(ctx, activities.Finding{Reason: activities.ReasonRefused})
+		return v.sendBack(ctx, activities.Finding{Reason: activities.ReasonRefused, BankTran: refusedTran(err)})
 	case errors.Is(err, errTooLate):
 		return nil // the deadline came first; ask again behind the shut door
 	case err != nil:

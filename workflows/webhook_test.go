@@ -174,7 +174,7 @@ func TestWebhookCrashes(t *testing.T) {
 				w := newWebhookWorld(t)
 				w.rows.receiver, w.rows.schedule = receiver, activities.DefaultSchedule[:3]
 				w.liveThroughCrashes(pause, step, 2, 1)
-				require.Contains(t, map[string]state.Webhook{"delivered": state.WebhookDelivered, "failed": state.WebhookFailed, "gone": state.WebhookFailed}[name], w.endedWebhook().State)
+				require.Equal(t, map[string]state.Webhook{"delivered": state.WebhookDelivered, "failed": state.WebhookFailed, "gone": state.WebhookFailed}[name], w.endedWebhook().State)
 				if !w.crashedOnce {
 					require.Greater(t, step, 3, name)
 					break

@@ -3,6 +3,9 @@ package pages
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -128,4 +131,36 @@ func TestReducedMotion(t *testing.T) {
 	require.Equal(t, "turn", evaluate[string](b, animation))
 	b.Do(testbrowser.Prefers("prefers-reduced-motion", "reduce"))
 	require.Equal(t, "none", evaluate[string](b, animation))
+}
+
+// Some banks turn away payers of whom they cannot see where they come from. They see the origin and no more.
+func TestTheBankSeesWhereAPayerComesFrom(t *testing.T) {
+	referrers := make(chan string, 1)
+	bank := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			referrers <- r.Referer() + " " + r.PostFormValue("RefId")
+		}
+		_, _ = w.Write([]byte("<!doctype html><title>bank</title><link rel=icon href='data:,'><main id=bank>bank</main>"))
+	}))
+	t.Cleanup(bank.Close)
+	v := ToBank{Payment: samplePayment(), Method: "mellat", Action: bank.URL + "/startpay", Fields: map[string]string{"RefId": "AF82"}}
+	ours := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, ok := strings.CutPrefix(r.URL.Path, "/pay/assets/"); ok {
+			body, contentType, _ := Asset(name)
+			w.Header().Set("Content-Type", contentType)
+			_, _ = w.Write(body)
+			return
+		}
+		for name, value := range SecurityToBank([]string{bank.URL}) {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = v.Render(w)
+	}))
+	t.Cleanup(ours.Close)
+	b := testbrowser.New(t)
+	b.GoTo(ours.URL + v.Path())
+	b.Sees("main#bank")
+	require.Equal(t, ours.URL+"/ AF82", <-referrers)
+	b.AsksOnly(ours.URL, bank.URL)
 }

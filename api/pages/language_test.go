@@ -23,7 +23,7 @@ func TestReaderOf(t *testing.T) {
 		{"", "en-US,fa;q=0.5", Reader{Lang: English}},
 		{"", "fa-AF", Reader{Lang: Persian}},
 		{"", "ckb, *;q=0.1", Reader{Lang: Persian}},
-		{"", strings.Repeat("en,", 10_000), Reader{Lang: Persian}},
+		{"", strings.Repeat("en-", 5_000), Reader{Lang: Persian}},
 	} {
 		require.Equal(t, tt.want, ReaderOf(tt.query, tt.header), "%q %.40q", tt.query, tt.header)
 	}

@@ -12,6 +12,7 @@
   const locale = t('fa-IR', 'en-US');
   const number = new Intl.NumberFormat(locale);
   const count = new Intl.NumberFormat(locale, { useGrouping: false }).format;
+  const ltr = text => `\u2066${text}\u2069`; // numbers with dashes keep their order in Persian
   const latin = text => text.replace(/[۰-۹]/g, c => c.charCodeAt(0) - 0x06f0);
   const zone = { timeZone: 'Asia/Tehran' };
   const moment = new Intl.DateTimeFormat(t('fa-IR', 'sv-SE'), { ...zone, dateStyle: 'short', timeStyle: 'medium' });
@@ -166,8 +167,8 @@
       jalali: otherDay.format(at).replace(/ AP$/, ''),
       arrived: late(at, new Date(d.received_at)),
       bank: d.bank_name || d.bank || t('بانک ناشناس', 'Unknown bank'),
-      account: d.account && `${t('حساب', 'account')} ${d.account}`,
-      payer: d.payer_card && `${t('از کارت', 'from card')} ${d.payer_card}`,
+      account: d.account && `${t('حساب', 'account')} ${ltr(d.account)}`,
+      payer: d.payer_card && `${t('از کارت', 'from card')} ${ltr(d.payer_card)}`,
       amount: number.format(d.amount),
       balance: d.balance == null ? '' : `${t('مانده', 'balance')} ${number.format(d.balance)}`,
       reason: d.reason ? reasons[d.reason] ?? d.reason : '–',
@@ -205,7 +206,7 @@
   }
 
   function outcome(r) {
-    const reference = r.reference ? ` (${t('پیگیری', 'reference')} ${r.reference})` : '';
+    const reference = r.reference ? ` (${t('پیگیری', 'reference')} ${ltr(r.reference)})` : '';
     const what = recorded[r.action] ?? r.action;
     return `${t(`${what} به دست`, `${what} by`)} ${r.by}, ${moment.format(new Date(r.at))}: ${r.reason}${reference}`;
   }
