@@ -93,6 +93,7 @@ func (a *Bank) InquireAtBank(ctx context.Context, v store.Visit) (Finding, error
 type PaidVisit struct {
 	store.Visit
 	BankTran string `json:"bank_tran"`
+	Unbooked bool   `json:"unbooked,omitempty"` // nothing proves that the transaction is this visit's
 }
 
 // SettleAtBank asks the bank for the payout of verified money.
@@ -110,7 +111,9 @@ func (a *Bank) UndoAtBank(ctx context.Context, v PaidVisit) (string, error) {
 	if err != nil {
 		return "", bankError(err)
 	}
-	how, err := g.Undo(ctx, bankVisit(v.Visit, v.BankTran))
+	visit := bankVisit(v.Visit, v.BankTran)
+	visit.Unbooked = v.Unbooked
+	how, err := g.Undo(ctx, visit)
 	return string(how), bankError(err)
 }
 

@@ -11,8 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/paysaga/paysaga/api/docs"
 )
 
 //go:embed openapi.yaml
@@ -24,8 +22,7 @@ func (a *API) opsRoutes() {
 	a.app.Get("/metrics", adaptor.HTTPHandler(promhttp.Handler()))
 	a.app.Get("/version", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"version": a.Version}) })
 	a.app.Get("/openapi.json", a.openAPIJSON)
-	a.app.Get("/docs", a.docsPage)
-	a.app.Get("/docs/assets/:name", docsAsset)
+	a.docsRoutes()
 }
 
 // readyz says whether this process should get traffic.
@@ -49,22 +46,4 @@ func (a *API) openAPIJSON(c *fiber.Ctx) error {
 		return fmt.Errorf("openapi.yaml: %w", err)
 	}
 	return c.JSON(spec)
-}
-
-func (a *API) docsPage(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, docs.Policy)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.Send(docs.Page())
-}
-
-func docsAsset(c *fiber.Ctx) error {
-	body, contentType, ok := docs.Asset(c.Params("name"))
-	if !ok {
-		return fiber.ErrNotFound
-	}
-	c.Set(fiber.HeaderContentType, contentType)
-	c.Set(fiber.HeaderContentEncoding, "gzip")
-	c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
-	return c.Send(body)
 }

@@ -134,16 +134,15 @@ func (a *API) payAtBank(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	if redirect.Method == http.MethodGet {
-		setHeaders(c, pages.SecurityToBank([]string{choice.bank.Origin()}))
-		return c.Redirect(redirect.URL, http.StatusSeeOther)
-	}
 	chosen := shown(page)
 	chosen.Tip = choice.tip // the row gets it when the bank has taken it
 	if err := a.render(c, http.StatusOK, pages.ToBank{
-		Payment: chosen, Method: choice.bank.Name(), Action: redirect.URL, Fields: redirect.Fields,
+		Payment: chosen, Method: choice.bank.Name(), Action: redirect.URL, ByLink: redirect.Method == http.MethodGet, Fields: redirect.Fields,
 	}, nil); err != nil {
 		return err
+	}
+	if redirect.Method == http.MethodGet {
+		c.Set("Refresh", "1;url="+redirect.URL) // for browsers without scripts
 	}
 	setHeaders(c, pages.SecurityToBank([]string{choice.bank.Origin()}))
 	return nil

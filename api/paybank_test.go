@@ -214,7 +214,7 @@ func TestBankCallback(t *testing.T) {
 	require.Equal(t, state.PaymentPending, w.payment(token).State)
 	visits, err := w.store.OpenVisits(t.Context(), w.payment(token).ID)
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"State": "OK"}, visits[0].Callback, "the latest")
+	require.Equal(t, []string{"r1", "OK"}, []string{visits[0].Callback["RefId"], visits[0].Callback["State"]}, "the latest, and what it does not repeat")
 	var first map[string]string
 	var raw []byte
 	require.NoError(t, w.db.NewRaw(`SELECT payload->'visit'->'callback' FROM outbox WHERE message = 'callback' ORDER BY id LIMIT 1`).Scan(t.Context(), &raw))

@@ -16,7 +16,8 @@ import (
 )
 
 var v1Paths = []string{"/v1/payment/services", "/v1/wallet/services", "/v1/payout/services",
-	"/v1/test-webhook/payment", "/v1/test-webhook/wallet", "/v1/test-webhook/payout"}
+	"/v1/test-webhook/payment", "/v1/test-webhook/wallet", "/v1/test-webhook/payout",
+	"/v1/payout", "/v1/payout/info", "/v1/payout/list", "/v1/payout/cancel", "/v1/wallet", "/v1/wallet/info", "/v1/wallet/list"}
 
 func keyOfPath(path string) string {
 	if strings.Contains(path, "payout") {

@@ -45,7 +45,7 @@ func (c charge) asFarAs(ours state.Attempt) string {
 // Settlement and refund are final on our side only after the bank has confirmed them.
 var agrees = map[state.Attempt]string{
 	state.AttemptCreated:   "open declined expired",
-	state.AttemptOpen:      "open paid verified declined expired reversed",
+	state.AttemptOpen:      "open paid verified declined expired reversed cancelled", // also on its way back, after a verification that was refused
 	state.AttemptPaid:      "paid verified settled",
 	state.AttemptSettled:   "settled",
 	state.AttemptRefunding: "paid verified reversed cancelled refunded",

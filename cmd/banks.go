@@ -44,7 +44,7 @@ func banks(cfg config.Config) (gateways.Registry, error) {
 	}
 	for name, open := range realBanks {
 		if address := bankAddress(cfg, name); address != "" || !cfg.Dev() {
-			registry[name] = open(address, client)
+			registry[name] = paced(cfg, name, open(address, client))
 		}
 	}
 	if !cfg.Dev() {
@@ -62,9 +62,24 @@ func banks(cfg config.Config) (gateways.Registry, error) {
 	return registry, nil
 }
 
+// paced is a bank whose sessions end as soon as those of the sandbox's wire, where it is sent there.
+func paced(cfg config.Config, name string, bank gateways.Bank) gateways.Bank {
+	if !onWire(cfg, name) {
+		return bank
+	}
+	limits := bank.Limits()
+	limits.SessionLife = sandbox.Paced(limits.SessionLife, cfg.SandboxSessionLife)
+	return gateways.WithLimits(bank, limits)
+}
+
+// onWire says that an adapter talks to the sandbox's bank of its name.
+func onWire(cfg config.Config, name string) bool {
+	return cfg.Dev() && cfg.BankWires && cfg.BankURLs[name] == "" && slices.Contains(sandbox.Wires(), name)
+}
+
 // bankAddress is where an adapter is sent in development; empty leaves the name to the generic simulated bank.
 func bankAddress(cfg config.Config, name string) string {
-	if cfg.Dev() && cfg.BankWires && cfg.BankURLs[name] == "" && slices.Contains(sandbox.Wires(), name) {
+	if onWire(cfg, name) {
 		return cfg.SandboxURL + "/wire/" + name
 	}
 	return cfg.BankURLs[name]

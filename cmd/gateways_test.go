@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
@@ -239,6 +240,29 @@ func TestBanksOfDevelopment(t *testing.T) {
 				_, err := registry[name].Open(gateways.Credentials(sandbox.Account(name)))
 				require.NoError(t, err, "the development account of %s", name)
 			}
+		}
+	}
+}
+
+// An adapter's sessions end as soon as those of the sandbox's bank, and real banks' windows are never touched.
+func TestSessionsOfDevelopment(t *testing.T) {
+	for name, value := range map[string]string{
+		"PAYSAGA_ENV": "dev", "PAYSAGA_BANK_URLS": "zibal=http://127.0.0.1:9", "PAYSAGA_VAULT_KEYS": "", "PAYSAGA_BANK_WIRES": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	for life, pace := range map[string]float64{"15m": 1, "15s": 1. / 60, "30m": 2} {
+		t.Setenv("PAYSAGA_SANDBOX_SESSION_LIFE", life)
+		cfg, err := config.Load()
+		require.NoError(t, err)
+		registry, err := banks(cfg)
+		require.NoError(t, err)
+		for name, open := range realBanks {
+			want := open("", nil).Limits()
+			if name != "zibal" { // which is sent elsewhere
+				want.SessionLife = time.Duration(float64(want.SessionLife) * pace)
+			}
+			require.Equal(t, want, registry[name].Limits(), "%s at %s", name, life)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func balanceShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s rial, and %s held for top-ups\n", b.Available, b.Held)
+			fmt.Fprintf(c.OutOrStdout(), "%s rial, and %s held for top-ups and payouts\n", b.Available, b.Held)
 			return nil
 		}),
 	}

@@ -219,7 +219,7 @@ func TestTopUpIsDeliveredOnce(t *testing.T) {
 		require.Regexp(t, `(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +`+kind+`\b`, shown)
 	}
 	require.NotContains(t, shown, "9021234567")
-	require.Equal(t, "950,000 rial, and 0 held for top-ups\n", h.mustRun(t, "balance", "show", m.id))
+	require.Equal(t, "950,000 rial, and 0 held for top-ups and payouts\n", h.mustRun(t, "balance", "show", m.id))
 }
 
 // Everything that can go wrong with one order, at once, and each ends as it must: delivered and spent once,

@@ -77,6 +77,9 @@ type Visit struct {
 	BankToken string
 	BankTran  string // the bank's transaction id from [Result]; empty before the first Result
 	Amount    money.Rial
+	// Unbooked: an Undo of money that this visit does not own. Where BankTran is the browser's claim it may be
+	// another payment's, which must not be taken back.
+	Unbooked bool
 	// Callback is what the payer's browser brought back, empty when it never came. Anyone can forge
 	// it: an adapter may use it only to ask the bank (some banks name the transaction nowhere else).
 	Callback map[string]string

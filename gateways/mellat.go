@@ -241,7 +241,7 @@ func (a *mellatAccount) Undo(ctx context.Context, v Visit) (Undone, error) {
 		return Reversed, nil
 	case m.verdict == settled:
 		return a.refund(ctx, v, sale)
-	case m.verdict == failed && v.BankTran == "":
+	case m.verdict == failed && (v.BankTran == "" || v.Unbooked):
 		return NotTaken, nil
 	}
 	return "", m.asError(op, code)

@@ -281,6 +281,13 @@ func TestMellatVerifyAndSettle(t *testing.T) {
 	}
 }
 
+// mellatClaimed is what a verification that was refused leaves.
+func mellatClaimed() Visit {
+	v := mellatBooked()
+	v.Unbooked = true
+	return v
+}
+
 func TestMellatUndo(t *testing.T) {
 	unverified := "bpReversalRequest bpVerifyRequest bpReversalRequest"
 	for name, c := range map[string]struct {
@@ -303,6 +310,7 @@ func TestMellatUndo(t *testing.T) {
 		"refund: silent":              {mellatBooked(), []string{"45", "!"}, "", ClassUnknown, "bpReversalRequest bpRefundRequest"},
 		"booked, no such sale":        {mellatBooked(), []string{"42"}, "", ClassRefused, "bpReversalRequest"},
 		"not booked, no such sale":    {mellatVisit(), []string{"42"}, NotTaken, "", "bpReversalRequest"},
+		"claimed, no such sale":       {mellatClaimed(), []string{"42"}, NotTaken, "", "bpReversalRequest"},
 		"not booked, verified":        {mellatVisit(), []string{"0"}, Reversed, "", "bpReversalRequest"},
 		"no longer":                   {mellatBooked(), []string{"55"}, "", ClassRefused, "bpReversalRequest"},
 		"undocumented":                {mellatBooked(), []string{"34"}, "", ClassUnknown, "bpReversalRequest"},

@@ -236,8 +236,8 @@ func (a *samanAccount) Settle(context.Context, Visit) error { return nil }
 // verifying it: so that comes first, and proves the receipt at the same time.
 func (a *samanAccount) Undo(ctx context.Context, v Visit) (Undone, error) {
 	const op = "ReverseTransaction"
-	booked := v.BankTran != ""
-	if !booked {
+	booked := v.BankTran != "" && !v.Unbooked
+	if v.BankTran == "" {
 		r, err := a.Result(ctx, v)
 		switch {
 		case err != nil:

@@ -25,6 +25,13 @@ func samanBooked() Visit {
 	return v
 }
 
+// samanClaimed is what a verification that was refused leaves: a number, and nothing that proves whose it is.
+func samanClaimed() Visit {
+	v := samanBooked()
+	v.Unbooked = true
+	return v
+}
+
 const samanDetail = `"TransactionDetail":{"RRN":"77","RefNum":"GmshtyjwKSu+/=","MaskedPan":"603799******1234","TerminalNumber":2015,"OrginalAmount":10000,"AffectiveAmount":9500}`
 
 func samanSays(code int) string {
@@ -197,6 +204,9 @@ func TestSamanUndo(t *testing.T) {
 		"not booked, another amount": {samanVisit(), []string{cheaper}, "", ClassRefused, verify},
 		"not booked, too late":       {samanVisit(), []string{samanSays(-6)}, "", ClassRefused, verify},
 		"not booked, never was":      {samanVisit(), []string{samanSays(-2)}, NotTaken, "", verify},
+		"claimed, fresh":             {samanClaimed(), []string{samanSays(0), samanSays(0)}, Reversed, "", both},
+		"claimed, spent":             {samanClaimed(), []string{samanSays(2)}, "", ClassRefused, verify},
+		"claimed, too late":          {samanClaimed(), []string{samanSays(-6)}, "", ClassRefused, verify},
 		"no receipt":                 {Visit{Invoice: 12, BankToken: "tok", Amount: 10_000}, nil, "", ClassUnavailable, ""},
 		"terminal inactive":          {samanBooked(), []string{samanSays(-104)}, "", ClassUnavailable, verify},
 	} {

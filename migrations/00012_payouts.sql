@@ -36,6 +36,7 @@ CREATE TABLE payouts (
     CHECK ((state IN ('paid', 'refused', 'cancelled', 'unsent')) = (ended_at IS NOT NULL))
 ) WITH (fillfactor = 70);
 CREATE INDEX payouts_list ON payouts (merchant_id, id);
+CREATE INDEX payouts_open ON payouts (merchant_id) WHERE ended_at IS NULL;
 CREATE INDEX payouts_attention ON payouts (id) WHERE needs_attention IS NOT NULL;
 
 CREATE TABLE payout_events (

@@ -81,7 +81,7 @@ func New(c Config) (*Server, error) {
 		now = time.Now
 	}
 	all := wires()
-	terms := termsOf(genericTerms(orElse(c.SessionLife, 15*time.Minute), orElse(c.AutoReverse, 30*time.Minute)), all)
+	terms := termsOf(genericTerms(orElse(c.SessionLife, usualSession), orElse(c.AutoReverse, 30*time.Minute)), all)
 	book, err := openBook(c.Book, terms, func() time.Time { return now().UTC().Round(0) })
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)

@@ -145,6 +145,14 @@ func (w *walk) chooseBank(ctx context.Context, hosted *screen) (*screen, error) 
 		if s, err = w.browser.submit(ctx, s, toBank, fields(toBank)); err != nil {
 			return nil, err
 		}
+	} else if toBank := s.byID("a", "to-bank"); toBank != nil {
+		to, err := s.url.Parse(attr(toBank, "href"))
+		if err != nil {
+			return nil, fmt.Errorf("the way to the bank: %w", err)
+		}
+		if s, err = w.browser.visit(ctx, http.MethodGet, to, nil); err != nil {
+			return nil, err
+		}
 	}
 	if s.byID("main", "bank") == nil {
 		return nil, fmt.Errorf("the pay page did not lead to the bank but to %s", s.url.Path)

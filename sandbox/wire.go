@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/paysaga/paysaga/money"
 )
@@ -28,7 +29,10 @@ import (
 //     everything else is refused in the bank's own code.
 type wire struct {
 	style
-	terms   terms // a zero session is the sandbox's own
+	terms terms // a zero session is the sandbox's own
+	// blind: nothing but the payer's browser names the money. Who lost it must wait until the bank has given it
+	// back, so that window keeps pace with the session: see [Paced].
+	blind   bool
 	account map[string]string
 	routes  func(t *teller)
 	// back is how the payer's browser returns to the merchant, and what it brings.
@@ -57,6 +61,18 @@ func Wires() []string { return slices.Sorted(maps.Keys(wires())) }
 // unknown bank. They are fixed, public and worth nothing.
 func Account(bank string) map[string]string { return maps.Clone(wires()[bank].account) }
 
+// usualSession is how long a payer may stay at the bank where nothing else is set.
+const usualSession = 15 * time.Minute
+
+// Paced is a window of a real bank as it is here, where a session lives for so long instead of 15 minutes: a
+// tenth of it lasts a tenth. It concerns the windows in which one can only wait; those to act in stay.
+func Paced(window, session time.Duration) time.Duration {
+	if session <= 0 {
+		return window
+	}
+	return time.Duration(float64(window) * float64(session) / float64(usualSession))
+}
+
 // termsOf finds the windows that hold for a charge.
 func termsOf(generic terms, all map[string]wire) func(c *Charge) terms {
 	return func(c *Charge) terms {
@@ -65,6 +81,9 @@ func termsOf(generic terms, all map[string]wire) func(c *Charge) terms {
 		}
 		t := all[c.Bank].terms
 		t.session = orElse(t.session, generic.session)
+		if all[c.Bank].blind {
+			t.reverse = Paced(t.reverse, t.session)
+		}
 		return t
 	}
 }

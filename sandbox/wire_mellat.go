@@ -68,6 +68,7 @@ func mellatWire() wire {
 				return reply{code: http.StatusOK, body: xml(soapEnvelope(`<soap:Fault><faultcode>soap:Server</faultcode><faultstring>Bad Gateway</faultstring></soap:Fault>`))}
 			},
 		},
+		blind:   true,
 		terms:   terms{reverse: 20 * time.Minute, cancel: 3 * time.Hour, fromVerify: true},
 		account: map[string]string{"terminal_id": mellatTerminal, "username": mellatUser, "password": mellatPassword},
 		routes: func(t *teller) {

@@ -48,6 +48,7 @@ func samanWire() wire {
 				return reply{code: http.StatusOK, body: map[string]any{"Message": "An error has occurred."}}
 			},
 		},
+		blind:   true,
 		terms:   terms{reverse: 30 * time.Minute, cancel: 50 * time.Minute, noSettlement: true},
 		account: map[string]string{"terminal_id": strconv.Itoa(samanTerminal)},
 		routes: func(t *teller) {

@@ -8,7 +8,7 @@ import (
 	"github.com/paysaga/paysaga/money"
 )
 
-// Balance is what a merchant may spend, and what is held for top-ups under way.
+// Balance is what a merchant may spend, and what is held for top-ups and payouts under way.
 type Balance struct {
 	Available money.Rial `bun:"available"`
 	Held      money.Rial `bun:"held"`
@@ -19,7 +19,9 @@ func (s *Store) Balance(ctx context.Context, merchantID int64) (Balance, error) 
 	var b Balance
 	err := s.one(ctx, "balance", &b, `
 		SELECT coalesce((SELECT balance FROM ledger_balances WHERE account = 'merchant/' || ?::bigint || '/available'), 0) AS available,
-		       coalesce((SELECT sum(amount) FROM topups WHERE merchant_id = ? AND ended_at IS NULL), 0)::bigint AS held`, merchantID, merchantID)
+		       (coalesce((SELECT sum(amount) FROM topups WHERE merchant_id = ? AND ended_at IS NULL), 0)
+		        + coalesce((SELECT sum(amount + fee) FROM payouts WHERE merchant_id = ? AND ended_at IS NULL), 0))::bigint AS held`,
+		merchantID, merchantID, merchantID)
 	return b, err
 }
 

@@ -31,15 +31,7 @@ func TestColumnsAreMapped(t *testing.T) {
 		"payment_events": {store.Event{}, []string{"payment_id"}},
 		"system_log":     {store.LogLine{}, []string{"id", "purchase_id", "branch_id"}},
 	} {
-		known := slices.Clone(tt.inside)
-		for _, f := range reflect.VisibleFields(reflect.TypeOf(tt.row)) {
-			if name, _, _ := strings.Cut(f.Tag.Get("bun"), ","); !f.Anonymous && name != "" {
-				known = append(known, name)
-			}
-		}
-		var columns []string
-		require.NoError(t, w.db.NewRaw(`SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = ?`, table).Scan(t.Context(), &columns))
-		require.ElementsMatch(t, columns, known, table)
+		w.requireMapped(table, tt.row, tt.inside)
 	}
 	// And every column comes back with its value, null or not.
 	p, a := w.bring(w.newMerchant(), state.PaymentCollected)
@@ -50,6 +42,19 @@ func TestColumnsAreMapped(t *testing.T) {
 	for i := 1; i < v.NumField(); i++ {
 		require.False(t, v.Field(i).IsZero(), v.Type().Field(i).Name)
 	}
+}
+
+func (w *world) requireMapped(table string, row any, inside []string) {
+	w.Helper()
+	known := slices.Clone(inside)
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(row)) {
+		if name, _, _ := strings.Cut(f.Tag.Get("bun"), ","); !f.Anonymous && name != "" {
+			known = append(known, name)
+		}
+	}
+	var columns []string
+	require.NoError(w, w.db.NewRaw(`SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = ?`, table).Scan(w.Context(), &columns))
+	require.ElementsMatch(w, columns, known, table)
 }
 
 // The role of the processes can append to the books and the timeline, and not rewrite them.

@@ -62,7 +62,8 @@ func value[T any](w *world, query string, args ...any) T {
 func (w *world) facts() string {
 	w.Helper()
 	var out strings.Builder
-	for _, table := range []string{"payments", "attempts", "payment_events", "topups", "topup_events", "transfers", "transfer_events", "deposits", "sms", "card_vault", "gateway_accounts", "outbox", "ledger_transfers", "ledger_balances", "idempotency_keys", "temporary_payment", "system_log"} {
+	for _, table := range []string{"payments", "attempts", "payment_events", "topups", "topup_events", "transfers", "transfer_events", "deposits", "sms", "card_vault", "gateway_accounts", "outbox", "ledger_transfers", "ledger_balances", "idempotency_keys", "temporary_payment", "system_log",
+		"webhook_endpoints", "webhook_messages", "webhook_attempts", "payouts", "payout_events", "wallets", "wallet_deposits"} {
 		fmt.Fprintln(&out, table, value[string](w, `SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM ? t`, bun.Ident(table)))
 	}
 	return out.String()

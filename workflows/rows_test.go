@@ -292,6 +292,9 @@ func TestFakeActivitiesAreTheRealOnes(t *testing.T) {
 		reflect.TypeFor[*cardRows]():     reflect.TypeFor[*activities.Transfers](),
 		reflect.TypeFor[*topUpRows]():    reflect.TypeFor[*activities.TopUps](),
 		reflect.TypeFor[*purchaseRows](): reflect.TypeFor[*activities.Purchases](),
+		reflect.TypeFor[*webhookRows]():  reflect.TypeFor[*activities.Webhooks](),
+		reflect.TypeFor[*payoutRows]():   reflect.TypeFor[*activities.Payouts](),
+		reflect.TypeFor[*walletRows]():   reflect.TypeFor[*activities.Wallets](),
 	} {
 		require.Equal(t, real.NumMethod(), fake.NumMethod())
 		for i := range real.NumMethod() {

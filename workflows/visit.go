@@ -254,7 +254,7 @@ func (v *visit) sendBack(ctx workflow.Context, found activities.Finding) error {
 		return v.goOn(ctx, at, found) // it was ours before a crash
 	}
 	var how string
-	paid := activities.PaidVisit{Visit: v.Visit, BankTran: found.BankTran}
+	paid := activities.PaidVisit{Visit: v.Visit, BankTran: found.BankTran, Unbooked: true}
 	if err := v.insist(ctx, undoStep, bank.UndoAtBank, paid, &how); err != nil {
 		return err
 	}

@@ -1,32 +1,60 @@
-// Package docs is the API's documentation page. Everything it needs is embedded, so it works offline:
-// the page asks /openapi.json and /docs/assets/… of the server it came from, and nobody else.
-//
-// scalar.js is Scalar's API reference 1.46.4 (npm package @scalar/api-reference, dist/browser/standalone.js,
-// MIT, see LICENSE.scalar), compressed with gzip -9 and otherwise unchanged.
 package docs
 
-import _ "embed"
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
 
-// Policy is the Content-Security-Policy the page works under. It probes eval once, is refused and
-// does without.
-const Policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
-	"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-
-var (
-	//go:embed page.html
-	page []byte
-	//go:embed scalar.js.gz
-	scalar []byte
+	"github.com/paysaga/paysaga/api/pages"
 )
 
-// Page returns the HTML page, UTF-8.
-func Page() []byte { return page }
+// Policy is the Content-Security-Policy of the pages.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; " +
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// Asset returns a file below /docs/assets/, its content type, and whether there is such a file.
-// The body is compressed: answer it with `Content-Encoding: gzip`.
-func Asset(name string) ([]byte, string, bool) {
-	if name != "scalar.js" {
-		return nil, "", false
-	}
-	return scalar, "text/javascript; charset=utf-8", true
+// TryPolicy is that of the page where requests can be tried, which sets styles of its own and calls the API. Its
+// script probes eval once, is refused and does without.
+const TryPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
+	"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// scalar.js is Scalar's API reference 1.46.4 (npm package @scalar/api-reference, dist/browser/standalone.js,
+// MIT, see LICENSE.scalar), compressed with gzip -9 and otherwise unchanged.
+var (
+	//go:embed page.html
+	tryHTML []byte
+	//go:embed scalar.js.gz
+	scalar []byte
+	//go:embed docs.css
+	styleSheet []byte
+	//go:embed docs.js
+	script []byte
+)
+
+// Try is the page where requests can be tried; it needs JavaScript.
+func Try() []byte { return tryHTML }
+
+// File is a file below /docs/assets/.
+type File struct {
+	Body        []byte
+	ContentType string
+	Encoding    string // as in Content-Encoding; empty: as it is
+}
+
+var files = map[string]File{
+	"docs.css":  {Body: bytes.ReplaceAll(styleSheet, []byte("vazirmatn.woff2"), []byte(pages.FontURL())), ContentType: "text/css; charset=utf-8"},
+	"docs.js":   {Body: script, ContentType: "text/javascript; charset=utf-8"},
+	"scalar.js": {Body: scalar, ContentType: "text/javascript; charset=utf-8", Encoding: "gzip"},
+}
+
+// Asset returns a file, and whether there is such a file.
+func Asset(name string) (File, bool) {
+	f, ok := files[name]
+	return f, ok
+}
+
+// assetURL changes with the content, so that browsers may keep what they have.
+func assetURL(name string) string {
+	sum := sha256.Sum256(files[name].Body)
+	return "/docs/assets/" + name + "?v=" + hex.EncodeToString(sum[:6])
 }

@@ -73,3 +73,6 @@ func Asset(name string) (body []byte, contentType string, ok bool) {
 func assetURL(name string) string {
 	return "/pay/assets/" + name + "?v=" + assets[name].hash
 }
+
+// FontURL is the font's address, for the pages beside these.
+func FontURL() string { return assetURL(fontName) }

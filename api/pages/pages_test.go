@@ -294,6 +294,17 @@ func TestToBankForm(t *testing.T) {
 	}
 }
 
+func TestToBankLink(t *testing.T) {
+	v := samples()["to-bank"].(ToBank)
+	v.ByLink, v.Fields, v.Action = true, nil, "https://bank.example/start/7?a=1&b=2"
+	elements, _ := read(t, draw(t, v))
+	link := one(t, elements, "id", "to-bank")
+	require.Equal(t, []string{"a", v.Action, v.Link(v.Path())}, []string{link.tag, link.attrs["href"], link.attrs["data-back"]})
+	require.Empty(t, withAttr(elements, "method", "post"), "no form: browsers hold what it leads to against the policy")
+	v.Action = "javascript:alert(1)"
+	require.Error(t, v.Render(io.Discard))
+}
+
 func TestProblems(t *testing.T) {
 	for kind, status := range map[ProblemKind]int{NotFound: 404, Expired: 409, TooMany: 429, BankUnavailable: 502, Internal: 500} {
 		v := Problem{Kind: kind, RequestID: "req-77", Back: "/pay/abc"}

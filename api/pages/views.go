@@ -187,12 +187,14 @@ func (v Status) Live() int {
 // Refresh is after how many seconds the page reloads without JavaScript; 0 = never.
 func (v Status) Refresh() int { return v.Live() * 2 / 1000 }
 
-// ToBank sends the browser to a bank that wants a POST.
+// ToBank sends the browser to a bank: by a form, or by a link. A redirect in answer to the payer's own form would not do:
+// browsers hold it, and wherever the bank leads on to, against the policy of that form.
 type ToBank struct {
 	Payment
 	Method string            // method name
 	Action string            // the bank's absolute address
-	Fields map[string]string // hidden fields
+	ByLink bool              // the bank wants a GET
+	Fields map[string]string // hidden fields of the form
 }
 
 // Title is the page's title.

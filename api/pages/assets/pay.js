@@ -50,11 +50,11 @@
   }
 
   function toBank() {
-    const form = find('#to-bank');
-    if (!form) return;
-    // Going back from the bank should show the payment, not send this form again.
-    history.replaceState(null, '', form.dataset.back);
-    form.submit();
+    const way = find('#to-bank');
+    if (!way) return;
+    // Going back from the bank should show the payment, not send it there again.
+    history.replaceState(null, '', way.dataset.back);
+    if (way.href) location.assign(way.href); else way.submit();
   }
 
   // The server's clock counts; the visitor's may be wrong by years.
