@@ -33,7 +33,7 @@ type section struct {
 }
 
 func sections() []section {
-	return slices.Concat(paymentSections(), transferSections(), topUpSections(), purchaseSections())
+	return slices.Concat(paymentSections(), transferSections(), topUpSections(), purchaseSections(), payoutSections())
 }
 
 // Run walks through every section and returns an error when an outcome is not the promised one. It

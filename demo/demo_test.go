@@ -27,6 +27,7 @@ type world struct {
 	topUps    fakeTopUps
 	purchases fakePurchases
 	payouts   fakePayouts
+	webhooks  fakeWebhooks
 
 	refundFails  bool // an uncollected payment stays paid
 	wrongTotal   bool // the bank forgets the tip
@@ -54,6 +55,7 @@ func newWorld(t *testing.T) *world {
 	w.purchaseRoutes(mux)
 	w.triggerRoutes(mux)
 	w.payoutRoutes(mux)
+	w.webhookRoutes(mux)
 	w.Server = httptest.NewServer(mux)
 	t.Cleanup(w.Close)
 	return w
@@ -183,7 +185,7 @@ func TestRunShowsEveryOutcome(t *testing.T) {
 		"1,250,000 rial (tip 50,000)",
 		"Outcome  collected", "Outcome  refunded", "Outcome  failed",
 		"Saga     http://ui.test/namespaces/paysaga/workflows/payment%2Ftoken-1",
-		"All 9 outcomes are as promised",
+		"All 12 outcomes are as promised",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -214,7 +216,7 @@ func TestRunSaysWhatIsNotAsPromised(t *testing.T) {
 				require.Contains(t, out.String(), "NOT as promised")
 				require.Contains(t, out.String(), c.shows)
 			}
-			require.Contains(t, out.String(), "9 of 9", "the other sections run all the same")
+			require.Contains(t, out.String(), "12 of 12", "the other sections run all the same")
 			require.NotContains(t, out.String(), "outcomes are as promised")
 		})
 	}

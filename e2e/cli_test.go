@@ -21,12 +21,12 @@ import (
 func TestHelpIsReadable(t *testing.T) {
 	t.Parallel()
 	all := shared.mustRun(t, "--help")
-	commands := []string{"up", "api", "worker", "sandbox", "migrate", "demo", "audit", "replay", "merchant", "key", "token", "payment", "listen", "trigger", "version"}
+	commands := []string{"up", "api", "worker", "sandbox", "migrate", "demo", "audit", "replay", "merchant", "gateway", "key", "token", "payment", "listen", "trigger", "version"}
 	for _, name := range commands {
 		require.Regexp(t, `(?m)^  `+name+` +\S+`, all, "the list says what each is for")
 	}
 	// One process each is slow on a busy machine: only the commands with sub-commands or many flags.
-	for _, command := range []string{"up", "audit", "replay", "token", "merchant put", "merchant card", "key create", "payment stuck", "payment show", "payment resolve", "listen", "trigger"} {
+	for _, command := range []string{"up", "audit", "replay", "token", "merchant put", "merchant card", "gateway put", "key create", "payment stuck", "payment show", "payment resolve", "listen", "trigger"} {
 		out := shared.mustRun(t, append(strings.Fields(command), "--help")...)
 		require.Contains(t, out, "Usage:")
 		require.Contains(t, out, "paysaga "+command)
@@ -180,7 +180,7 @@ func TestUp(t *testing.T) {
 		require.Contains(t, said.String(), url)
 		get(t, url)
 	}
-	require.Contains(t, said.String(), "All 9 outcomes are as promised")
+	require.Contains(t, said.String(), "All 12 outcomes are as promised")
 	for _, outcome := range []string{"collected", "refunded", "failed"} {
 		require.Regexp(t, `(?m)^  Outcome  `+outcome+`\n  Saga     `+regexp.QuoteMeta(inst.UIURL)+`/namespaces/paysaga/workflows/payment%2F\w+$`, said.String())
 	}

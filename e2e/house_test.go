@@ -123,6 +123,8 @@ func (h *house) audit() error {
 			UNION ALL SELECT 'top-up ' || id || ' ' || state FROM topups WHERE ended_at IS NULL AND needs_attention IS NULL
 			UNION ALL SELECT 'payout ' || uuid || ' ' || state FROM payouts WHERE ended_at IS NULL AND needs_attention IS NULL
 			UNION ALL SELECT 'wallet ' || uuid || ' ' || state FROM wallets WHERE state = 'opening' AND needs_attention IS NULL
+			UNION ALL SELECT 'payout ' || uuid || ' ' || state FROM payouts WHERE ended_at IS NULL AND needs_attention IS NULL
+			UNION ALL SELECT 'wallet ' || uuid || ' ' || state FROM wallets WHERE state = 'opening' AND needs_attention IS NULL
 			UNION ALL SELECT 'message ' || id || ' ' || event FROM webhook_messages WHERE state = 'pending'
 			UNION ALL SELECT 'attempt ' || a.id || ' ' || a.state FROM attempts a JOIN payments p ON p.id = a.payment_id
 			WHERE p.needs_attention IS NULL AND p.state <> 'paid' AND (a.state IN ('paid', 'refunding')
