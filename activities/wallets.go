@@ -43,7 +43,7 @@ func (a *Wallets) OpenAtBank(ctx context.Context, in OpeningWallet) (state.Walle
 	var refused *gateways.Refused
 	switch {
 	case errors.As(err, &refused):
-		account, err = wallets.Account{}, nil
+		account = wallets.Account{}
 	case err != nil:
 		return "", bankError(err)
 	default:

@@ -24,9 +24,14 @@ import (
 type Webhooks struct {
 	Store    *store.Store
 	Vault    *vault.Vault
-	Client   *outbound.Client
+	Client   Poster
 	Schedule []time.Duration // pauses after the first, second … failed attempt; then the message has failed
 	Pace     *Pace
+}
+
+// Poster calls merchants' URLs: an [outbound.Client].
+type Poster interface {
+	Post(ctx context.Context, target string, header http.Header, body []byte) (outbound.Answer, error)
 }
 
 // DefaultSchedule is that of Standard Webhooks 1.0.0: the last attempt comes three days after the first.
@@ -186,7 +191,7 @@ func (a *Webhooks) failed(t store.Try, wish time.Duration) store.Try {
 // wish reads Retry-After, seconds or a date; what cannot be read is no wish.
 func wish(text string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
-		return min(max(0, time.Duration(min(seconds, 1_000_000))*time.Second), longestWish)
+		return min(time.Duration(min(max(0, seconds), 1_000_000))*time.Second, longestWish)
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return min(max(0, at.Sub(now)), longestWish)

@@ -283,4 +283,7 @@ func TestPayoutPages(t *testing.T) {
 	}
 	require.Len(t, seen, 101)
 	require.Equal(t, "newer", w.payoutList("").Items[0].OrderID)
+	exact := w.payoutList(fmt.Sprint(one[int64](w, `SELECT id FROM payouts ORDER BY id OFFSET 50 LIMIT 1`)))
+	require.Len(t, exact.Items, 50)
+	require.Nil(t, exact.Paginate.NextCursor, "a full page may be the last")
 }

@@ -233,16 +233,11 @@ func (a *API) listPayouts(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
-	list, err := a.Store.Payouts(ctx, principal(c).Merchant.ID, before, pageV1)
+	list, err := a.Store.Payouts(ctx, principal(c).Merchant.ID, before, pageV1+1)
 	if err != nil {
 		return err
 	}
-	items := make([]contracts.V1Payout, len(list))
-	last := int64(0)
-	for i, p := range list {
-		items[i], last = payoutInfo(p), p.ID
-	}
-	return v1OK(c, v1Page(items, len(items), last))
+	return v1OK(c, v1Page(list, payoutInfo, func(p store.Payout) int64 { return p.ID }))
 }
 
 // cursor reads where a page begins; absent is the newest.
@@ -258,13 +253,19 @@ func (f *v1Form) cursor() (int64, error) {
 	return n, f.err()
 }
 
-func v1Page(items any, count int, last int64) contracts.V1Page {
-	page := contracts.V1Page{Items: items, Paginate: contracts.V1Cursor{Count: count}}
-	if count == pageV1 {
-		next := strconv.FormatInt(last, 10)
-		page.Paginate.NextCursor = &next
+// v1Page answers a page of rows; one row more than a page has tells that there is another.
+func v1Page[R, I any](rows []R, info func(R) I, id func(R) int64) contracts.V1Page {
+	var next *string
+	if len(rows) > pageV1 {
+		rows = rows[:pageV1]
+		text := strconv.FormatInt(id(rows[pageV1-1]), 10)
+		next = &text
 	}
-	return page
+	items := make([]I, len(rows))
+	for i, r := range rows {
+		items[i] = info(r)
+	}
+	return contracts.V1Page{Items: items, Paginate: contracts.V1Cursor{Count: len(items), NextCursor: next}}
 }
 
 func payoutInfo(p store.Payout) contracts.V1Payout {

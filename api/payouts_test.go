@@ -14,6 +14,7 @@ import (
 
 	"github.com/paysaga/paysaga/api"
 	"github.com/paysaga/paysaga/api/contracts"
+	"github.com/paysaga/paysaga/fixtures"
 	"github.com/paysaga/paysaga/gateways/payouts"
 	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/sign"
@@ -41,6 +42,17 @@ func payoutBank() api.PayoutBank {
 		rail, err := can.RailFor(amount, kind)
 		return string(rail.Rail), err
 	}}
+}
+
+// paySample ends the sample payout, as its saga does soon after the start: nothing is held.
+func (w *world) paySample() {
+	w.Helper()
+	p, err := w.store.Payout(w.Context(), fixtures.SampleUUID)
+	require.NoError(w, err)
+	_, _, err = w.store.SubmitPayout(w.Context(), p.ID)
+	require.NoError(w, err)
+	_, err = w.store.RecordPayout(w.Context(), store.PayoutWord{PayoutID: p.ID, State: state.PayoutPaid, TrackingID: "SAMPLE"})
+	require.NoError(w, err)
 }
 
 // changed is a body with these fields instead; nil leaves one out.

@@ -120,16 +120,12 @@ func (a *API) listWallets(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext(c)
 	defer cancel()
-	list, err := a.Store.Wallets(ctx, principal(c).Merchant.ID, before, pageV1)
+	list, err := a.Store.Wallets(ctx, principal(c).Merchant.ID, before, pageV1+1)
 	if err != nil {
 		return err
 	}
-	items := make([]contracts.V1Wallet, len(list))
-	last := int64(0)
-	for i, w := range list {
-		items[i], last = walletInfo(w, nil), w.ID
-	}
-	return v1OK(c, v1Page(items, len(items), last))
+	info := func(w store.Wallet) contracts.V1Wallet { return walletInfo(w, nil) }
+	return v1OK(c, v1Page(list, info, func(w store.Wallet) int64 { return w.ID }))
 }
 
 // walletNotified hears from anybody that money arrived somewhere. It proves nothing: the saga asks the bank. Whether

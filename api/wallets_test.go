@@ -199,13 +199,12 @@ func TestWalletNotices(t *testing.T) {
 		w.requireTested(w.do(notice(`{"iban":"` + other + `"}`)))
 	}
 	require.Equal(t, before, w.tables(), "nobody's account starts nothing")
-	credited := w.money()
+	others := w.tables("outbox")
 	for _, spelled := range []string{*mine.Address, "930560000000001234567890", "IR93 0560 0000 0000 1234 5678 90", "۹۳۰۵۶۰۰۰۰۰۰۰۰۰۱۲۳۴۵۶۷۸۹۰"} {
 		w.requireTested(w.do(notice(`{"iban":"` + spelled + `","amount":"1000000","paid":true}`)))
 	}
 	require.Equal(t, "start arrived", w.heardBy("wallet", mine.UUID), "one message at a time")
-	require.Equal(t, credited, w.money(), "a notice proves nothing")
-	require.NotEqual(t, before, w.tables())
+	require.Equal(t, others, w.tables("outbox"), "a notice proves nothing")
 	after := w.tables()
 
 	for body, want := range map[string]string{

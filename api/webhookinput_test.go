@@ -63,6 +63,7 @@ func TestEndpointBadInput(t *testing.T) {
 		"events half with a dot":    {events(`["payment."]`), "event", "events"},
 		"events with another star":  {events(`["payment.p*"]`), "event", "events"},
 		"events in capitals":        {events(`["Payment.Paid"]`), "event", "events"},
+		"events told by transfers":  {events(`["deposit.matched"]`), "event", "events"},
 		"events of a wallet itself": {events(`["wallet.active"]`), "event", "events"},
 		"41 events":                 {events(`["payment.paid"` + strings.Repeat(`,"payment.paid"`, 40) + `]`), "too_long", "events"},
 		"events of 4 KB":            {events(`["` + strings.Repeat("x", 4000) + `"]`), "too_long", "events"},

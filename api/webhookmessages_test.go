@@ -115,6 +115,7 @@ func TestMessageFiltersAndPages(t *testing.T) {
 		}
 	}
 	require.Len(t, got, 10)
+	require.Zero(t, w.messagePage(fmt.Sprintf("?size=10&before=%d", all[0].ID+1)).Next, "a full page may be the last")
 	for i, m := range got {
 		require.Equal(t, all[i].ID, m.ID)
 	}

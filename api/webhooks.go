@@ -258,16 +258,20 @@ func (a *API) listMessages(c *fiber.Ctx) error {
 	f.MerchantID = principal(c).Merchant.ID
 	ctx, cancel := requestContext(c)
 	defer cancel()
+	size := f.Size
+	f.Size++ // one more tells whether there is a next page
 	list, err := a.Store.Messages(ctx, f)
 	if err != nil {
 		return err
 	}
-	out := contracts.WebhookMessages{Messages: make([]contracts.WebhookMessage, len(list))}
+	var out contracts.WebhookMessages
+	if len(list) > size {
+		list = list[:size]
+		out.Next = list[size-1].ID
+	}
+	out.Messages = make([]contracts.WebhookMessage, len(list))
 	for i, m := range list {
 		out.Messages[i] = messageInfo(m)
-	}
-	if len(list) == f.Size {
-		out.Next = list[len(list)-1].ID
 	}
 	return taxiAnswer(c, http.StatusOK, out)
 }

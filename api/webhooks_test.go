@@ -242,7 +242,27 @@ func TestTwentyEndpoints(t *testing.T) {
 	require.Len(t, w.endpoints(), store.MaxEndpoints, "a callback is none of them")
 }
 
-// What another merchant has looks like what does not exist, and so does a url_callback's endpoint.
+// The endpoint of a url_callback is no endpoint to work with, but its secret is there to be had.
+func TestEndpointOfACallback(t *testing.T) {
+	w := newWorld(t)
+	for range 2 {
+		w.payout(w.v1("/v1/payout", w.payoutOrder("url_callback", "https://shop.example/callback")))
+	}
+	list := w.messages("")
+	require.Len(t, list, 2)
+	id := list[0].EndpointID
+	require.Equal(t, id, list[1].EndpointID, "one for all records that name it")
+	for _, r := range endpointCalls(id) {
+		if strings.HasSuffix(r.path, "/rotate-secret") {
+			require.NotEmpty(t, w.endpointOf(w.do(r)).Secret)
+			continue
+		}
+		w.requireFails(w.do(r), http.StatusNotFound, "not_found", "")
+	}
+	require.Empty(t, w.endpoints())
+}
+
+// What another merchant has looks like what does not exist.
 func TestEndpointsOfOthers(t *testing.T) {
 	w := newWorld(t)
 	fast, err := w.store.Merchant(t.Context(), "demo-fast")

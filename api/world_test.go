@@ -144,17 +144,6 @@ func newWorld(t *testing.T, change ...func(*api.Deps)) *world {
 	return w
 }
 
-// paySample ends the sample payout, as its saga does soon after the start: nothing is held.
-func (w *world) paySample() {
-	w.Helper()
-	p, err := w.store.Payout(w.Context(), fixtures.SampleUUID)
-	require.NoError(w, err)
-	_, _, err = w.store.SubmitPayout(w.Context(), p.ID)
-	require.NoError(w, err)
-	_, err = w.store.RecordPayout(w.Context(), store.PayoutWord{PayoutID: p.ID, State: state.PayoutPaid, TrackingID: "SAMPLE"})
-	require.NoError(w, err)
-}
-
 // in is the same world in a subtest.
 func (w *world) in(t *testing.T) *world {
 	out := *w

@@ -48,6 +48,9 @@ func (b *bench) measure(ctx context.Context, only string) (results, error) {
 	if err != nil {
 		return r, err
 	}
+	if err := w.runIn(ctx); err != nil {
+		return r, err
+	}
 	bareWorker, err := b.bare.start(b.temporal)
 	if err != nil {
 		return r, err

@@ -16,7 +16,7 @@ import (
 
 func payoutCommand() *cobra.Command {
 	c := &cobra.Command{Use: "payout", Short: "Look at payouts that need a person, and resolve them"}
-	c.AddCommand(payoutStuck(), payoutShow(), payoutResolve())
+	c.AddCommand(payoutStuck(), payoutList(), payoutShow(), payoutResolve())
 	return c
 }
 
@@ -32,6 +32,30 @@ func payoutStuck() *cobra.Command {
 			for _, p := range list {
 				t.row(p.UUID, string(p.State), p.Amount.String(), p.Provider, p.Code, *p.NeedsAttention,
 					sagaclient.Link(cfg.UIURL, cfg.TemporalNamespace, workflows.PayoutID(p.UUID)))
+			}
+			return t.flush()
+		}),
+	}
+}
+
+// latest is how many of a merchant's records a command lists.
+const latest = 50
+
+func payoutList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list MERCHANT", Short: "List a merchant's latest payouts", Args: cobra.ExactArgs(1),
+		RunE: withStore(func(c *cobra.Command, args []string, _ config.Config, s *store.Store) error {
+			m, err := s.Merchant(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			list, err := s.Payouts(c.Context(), m.ID, 0, latest)
+			if err != nil {
+				return err
+			}
+			t := table(c.OutOrStdout(), "AT (UTC)", "UUID", "ORDER", "STATE", "RIAL", "FEE", "TO")
+			for _, p := range list {
+				t.row(p.CreatedAt.UTC().Format(time.DateTime), p.UUID, p.OrderID, string(p.State), p.Amount.String(), p.Fee.String(), p.Destination)
 			}
 			return t.flush()
 		}),

@@ -33,7 +33,7 @@ func Main(args []string) int {
 		SilenceErrors: true,
 	}
 	root.AddCommand(upCommand(), apiCommand(), workerCommand(), sandboxCommand(), migrateCommand(), demoCommand(),
-		auditCommand(), replayCommand(), merchantCommand(), gatewayCommand(), keyCommand(), tokenCommand(), paymentCommand(), topUpCommand(), payoutCommand(), balanceCommand(), productCommand(), smsCommand(), listenCommand(), triggerCommand(), versionCommand())
+		auditCommand(), replayCommand(), merchantCommand(), gatewayCommand(), keyCommand(), tokenCommand(), paymentCommand(), topUpCommand(), payoutCommand(), walletCommand(), balanceCommand(), productCommand(), smsCommand(), listenCommand(), triggerCommand(), versionCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

@@ -172,7 +172,7 @@ func settings(host string, port int, fast bool) []string {
 		"work_mem=8MB",
 		"maintenance_work_mem=64MB",
 		"wal_buffers=16MB",
-		"min_wal_size=128MB",
+		"min_wal_size=1GB", // segments of the log are used again; making a new one holds up every commit
 		"max_wal_size=2GB",
 		"random_page_cost=1.1",
 		"jit=off", // costs more than it gives on short queries

@@ -21,12 +21,12 @@ import (
 func TestHelpIsReadable(t *testing.T) {
 	t.Parallel()
 	all := shared.mustRun(t, "--help")
-	commands := []string{"up", "api", "worker", "sandbox", "migrate", "demo", "audit", "replay", "merchant", "gateway", "key", "token", "payment", "listen", "trigger", "version"}
+	commands := []string{"up", "api", "worker", "sandbox", "migrate", "demo", "audit", "replay", "merchant", "gateway", "key", "token", "payment", "topup", "payout", "wallet", "listen", "trigger", "version"}
 	for _, name := range commands {
 		require.Regexp(t, `(?m)^  `+name+` +\S+`, all, "the list says what each is for")
 	}
 	// One process each is slow on a busy machine: only the commands with sub-commands or many flags.
-	for _, command := range []string{"up", "audit", "replay", "token", "merchant put", "merchant card", "gateway put", "key create", "payment stuck", "payment show", "payment resolve", "listen", "trigger"} {
+	for _, command := range []string{"up", "audit", "replay", "token", "merchant put", "merchant card", "gateway put", "key create", "payment stuck", "payment show", "payment resolve", "payout resolve", "wallet show", "listen", "trigger"} {
 		out := shared.mustRun(t, append(strings.Fields(command), "--help")...)
 		require.Contains(t, out, "Usage:")
 		require.Contains(t, out, "paysaga "+command)

@@ -148,3 +148,31 @@ func TestGrants(t *testing.T) {
 	require.NoError(t, links.Err())
 	require.Empty(t, strings.Join(bare, ", "))
 }
+
+// Every table with a saga's state tells its changes: a new kind of saga without triggers would be silent.
+func TestEveryStateIsTold(t *testing.T) {
+	db := open(t, false)
+	rows, err := db.QueryContext(t.Context(), `
+		SELECT c.table_name, coalesce(string_agg(t.tgname, ' ' ORDER BY t.tgname) FILTER (WHERE p.proname LIKE '%\_told'), '')
+		FROM information_schema.columns c
+		LEFT JOIN pg_trigger t ON t.tgrelid = c.table_name::regclass AND NOT t.tgisinternal LEFT JOIN pg_proc p ON p.oid = t.tgfoid
+		WHERE c.table_schema = 'public' AND c.column_name = 'state' GROUP BY 1`)
+	require.NoError(t, err)
+	defer rows.Close()
+	got := map[string]string{}
+	for rows.Next() {
+		var table, triggers string
+		require.NoError(t, rows.Scan(&table, &triggers))
+		got[table] = triggers
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, map[string]string{
+		"payments": "payment_changed payment_created", "transfers": "transfer_changed transfer_created", "deposits": "deposit_changed deposit_created",
+		"topups": "topup_changed topup_created", "temporary_payment": "purchase_changed purchase_created", "payouts": "payout_changed payout_created",
+		"attempts":          "", // visits to a bank are their payment's business
+		"wallets":           "", // what arrives is told
+		"webhook_endpoints": "", "webhook_messages": "",
+	}, got)
+	require.True(t, read[bool](t, db, `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'wallet_credited' AND tgrelid = 'wallet_deposits'::regclass)`))
+	require.Zero(t, read[int](t, db, `SELECT count(*) FROM pg_trigger WHERE tgfoid IN (SELECT oid FROM pg_proc WHERE proname LIKE '%\_told') AND tgenabled <> 'O'`))
+}

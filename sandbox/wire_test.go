@@ -108,6 +108,24 @@ func TestTheGenericBankOfTheSameNameIsAnother(t *testing.T) {
 	}
 }
 
+// Where only the payer's browser tells of money, the wait for its return keeps pace with the session.
+func TestUnseenMoneyGoesBackInPace(t *testing.T) {
+	require.Equal(t, 4*time.Second, Paced(4*time.Minute, 15*time.Second))
+	require.Equal(t, time.Hour, Paced(time.Hour, 15*time.Minute))
+	require.Equal(t, time.Hour, Paced(time.Hour, 0))
+	all := wires()
+	for _, life := range []time.Duration{15 * time.Second, 15 * time.Minute, time.Hour} {
+		terms := termsOf(genericTerms(life, time.Minute), all)
+		for _, bank := range []gateways.Bank{gateways.NewSaman("", nil), gateways.NewMellat("", nil)} {
+			got := terms(&Charge{Bank: bank.Name(), Wire: true})
+			require.Equal(t, life, got.session)
+			require.Equal(t, Paced(bank.Limits().AutoReverse, life), got.reverse)
+			require.GreaterOrEqual(t, Paced(bank.Limits().SessionLife, life), got.session+got.reverse, "only then is all unseen money back")
+		}
+		require.Equal(t, 30*time.Minute, terms(&Charge{Bank: "asanpardakht", Wire: true}).reverse, "there one can ask, and act")
+	}
+}
+
 func TestAccountsOfWires(t *testing.T) {
 	require.Nil(t, Account("nobody"))
 	for _, bank := range Wires() {

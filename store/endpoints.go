@@ -198,7 +198,8 @@ func (s *Store) DeleteEndpoint(ctx context.Context, merchantID, id int64) error 
 			return err
 		}
 		return tx.exec(ctx, `
-			UPDATE webhook_messages SET state = 'dropped', ended_at = now() WHERE endpoint_id = ? AND state = ANY(?)`,
+			UPDATE webhook_messages SET state = 'dropped', ended_at = now(), next_try_at = NULL
+			WHERE endpoint_id = ? AND state IN ('pending', 'held') AND state = ANY(?)`, // their index wants the words
 			id, texts(state.Webhooks.Into(state.WebhookDropped)))
 	})
 }

@@ -266,6 +266,7 @@ func TestResolvePayout(t *testing.T) {
 		state     state.Payout
 		attention bool
 	}
+	b := newBank(t, 1_000_000)
 	for from, allowed := range map[at]string{
 		{state.PayoutReserved, false}:  "",
 		{state.PayoutReserved, true}:   "paid refused unsent",
@@ -277,9 +278,8 @@ func TestResolvePayout(t *testing.T) {
 		{state.PayoutRefused, false}:   "",
 		{state.PayoutCancelled, false}: "",
 	} {
-		b := newBank(t, 1_000_000)
 		for _, as := range append(state.Payouts.States(), "nonsense") {
-			p := b.ordered("to "+string(as), 10_000)
+			p := b.ordered(fmt.Sprint(from, " as ", as), 10_000)
 			switch from.state {
 			case state.PayoutReserved:
 			case state.PayoutCancelled:
@@ -309,9 +309,8 @@ func TestResolvePayout(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "Sara: seen in the panel", events[len(events)-1].Note)
 		}
-		b.requireTrue()
 	}
-	b := newBank(t, 0)
+	b.requireTrue()
 	err := b.ResolvePayout(t.Context(), store.PayoutResolution{UUID: "e1830f1b-50fc-432e-80ec-15b58ccac867", As: state.PayoutPaid, By: "x", Why: "y"})
 	require.ErrorIs(t, err, store.ErrNotFound)
 }

@@ -106,6 +106,13 @@ func (s *Store) Wallet(ctx context.Context, id int64) (Wallet, error) {
 	return w, err
 }
 
+// WalletByUUID reads one, whoever's it is.
+func (s *Store) WalletByUUID(ctx context.Context, id string) (Wallet, error) {
+	var w Wallet
+	err := s.one(ctx, "wallet", &w, `SELECT `+walletColumns+` FROM wallets w WHERE w.uuid = ?`, id)
+	return w, err
+}
+
 // Wallets lists a merchant's wallets, newest first, older than `before` (0 = from the newest).
 func (s *Store) Wallets(ctx context.Context, merchantID, before int64, size int) ([]Wallet, error) {
 	list := []Wallet{}

@@ -223,3 +223,31 @@ func TestSentAgainUnderWay(t *testing.T) {
 	require.Equal(t, state.WebhookPending, w.now(again.ID), "the receiver hears it twice, under one webhook-id")
 	w.requireTrue()
 }
+
+// An attempt, or a hold, that waits for somebody who decides the message hears what was decided: its saga has nothing
+// more to wait for.
+func TestWhatWasDecidedMeanwhileIsHeard(t *testing.T) {
+	w := newWorld(t)
+	m := w.newMerchant()
+	e := w.endpoint(m)
+	for name, call := range map[string]func(id int64) (state.Webhook, error){
+		"attempt": func(id int64) (state.Webhook, error) {
+			return w.RecordTry(t.Context(), store.Try{MessageID: id, Try: 1, Status: 500, Then: state.WebhookPending, After: 24 * time.Hour})
+		},
+		"hold": func(id int64) (state.Webhook, error) { return w.HoldMessage(t.Context(), id) },
+	} {
+		id := w.message(m, e.ID).ID
+		tx, err := w.owner.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback() })
+		_, err = tx.NewRaw(`UPDATE webhook_messages SET state = 'dropped', ended_at = now() WHERE id = ?`, id).Exec(t.Context())
+		require.NoError(t, err)
+		w.exec(`UPDATE webhook_endpoints SET state = 'paused'`)
+		got := make(chan state.Webhook, 1)
+		go func() { now, _ := call(id); got <- now }()
+		w.blocked(1)
+		require.NoError(t, tx.Commit())
+		require.Equal(t, state.WebhookDropped, <-got, name)
+		w.exec(`UPDATE webhook_endpoints SET state = 'enabled'`)
+	}
+}

@@ -94,12 +94,18 @@ func (s *Store) RecordTry(ctx context.Context, t Try) (state.Webhook, error) {
 					ended_at = CASE WHEN ? <> 'pending' THEN now() END
 				WHERE id = ? AND state = 'pending' RETURNING id, state
 			)
-			SELECT coalesce((SELECT state FROM m), (SELECT state FROM webhook_messages WHERE id = ?)) AS state,
+			SELECT coalesce((SELECT state FROM m), '') AS state,
 				EXISTS (SELECT FROM m WHERE state <> 'pending') AND NOT EXISTS (SELECT FROM a) AS unnoted`,
 			t.MessageID, t.Try, t.Status, t.Took.Milliseconds(), t.Error, t.Answer,
-			t.Try, t.Then, t.Then, t.After.Seconds(), t.Then, t.MessageID, t.MessageID)
-		if now = got.State; err != nil || !got.Unnoted {
+			t.Try, t.Then, t.Then, t.After.Seconds(), t.Then, t.MessageID)
+		now = got.State
+		switch {
+		case err != nil:
 			return err
+		case now == "": // decided meanwhile, perhaps while this waited for the row
+			return tx.one(ctx, "webhook message", &now, `SELECT state FROM webhook_messages WHERE id = ?`, t.MessageID)
+		case !got.Unnoted:
+			return nil
 		}
 		// Two made this attempt at once; the one that decides must be in the list.
 		return tx.exec(ctx, `
@@ -127,7 +133,10 @@ func (s *Store) HoldMessage(ctx context.Context, id int64) (state.Webhook, error
 			FROM e WHERE m.id = ? AND m.state = 'pending'
 			RETURNING m.state
 		)
-		SELECT coalesce((SELECT state FROM m), (SELECT state FROM webhook_messages WHERE id = ?)) AS state`, id, id, id)
+		SELECT coalesce((SELECT state FROM m), '') AS state`, id, id)
+	if err == nil && now == "" { // its endpoint takes it, or it was decided meanwhile
+		err = s.one(ctx, "webhook message", &now, `SELECT state FROM webhook_messages WHERE id = ?`, id)
+	}
 	return now, err
 }
 

@@ -102,6 +102,9 @@ func (b *bank) Settle(ctx context.Context, v gateways.Visit) error {
 
 func (b *bank) Undo(ctx context.Context, v gateways.Visit) (how gateways.Undone, err error) {
 	return how, b.call(ctx, "undo", v.Invoice, func(c *charge) error {
+		if booked := b.rows.attempt(v.Invoice).tran != ""; booked == v.Unbooked {
+			b.problem("the bank was told that the money of invoice %d is booked: %t", v.Invoice, !v.Unbooked)
+		}
 		switch c.state {
 		case chargeOpen:
 			return busy(4 * time.Minute) // the payer may still pay

@@ -212,8 +212,9 @@ type WalletInput struct {
 	Merchant string `json:"merchant"` // public id
 	Holder   string `json:"holder"`   // the merchant's name, shown to whoever pays in
 	Provider string `json:"provider"`
-	// Of a later run of the same saga: the account is there, and whether a person is still needed.
+	// Of a later run of the same saga: the account is there; somebody said that money arrived; a person is still needed.
 	Open      bool `json:"open,omitempty"`
+	Knock     bool `json:"knock,omitempty"`
 	Attention bool `json:"attention,omitempty"`
 }
 

@@ -68,6 +68,13 @@ func awaitUntil(ctx workflow.Context, at time.Time, why string, cond func() bool
 	return cond(), err
 }
 
+// othersFirst lets everything run that can, such as who waits for a signal that is there; it costs no event.
+func othersFirst(ctx workflow.Context) error {
+	last := false
+	workflow.Go(ctx, func(workflow.Context) { last = true })
+	return workflow.Await(ctx, func() bool { return last })
+}
+
 // callOptions shape one call.
 type callOptions struct {
 	within time.Duration // give up after this; 0 = never

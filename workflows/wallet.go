@@ -27,7 +27,7 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
 
-	w := &walletSaga{saga: newSaga(), in: in}
+	w := &walletSaga{saga: newSaga(), in: in, knock: in.Knock}
 	if in.Attention {
 		w.saga.open = []string{AttentionUnexpected}
 	}
@@ -60,7 +60,7 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 			opened = true
 		}
 	}
-	for looks := 0; looks < looksPerRun || w.knock; looks++ { // a signal after the last look must not be lost with this run
+	for range looksPerRun {
 		if _, err := awaitUntil(ctx, workflow.Now(ctx).Add(walletLook), "then ask the bank what arrived", func() bool { return w.knock }); err != nil {
 			return WalletResult{}, err
 		}
@@ -71,8 +71,11 @@ func Wallet(ctx workflow.Context, in WalletInput) (WalletResult, error) {
 			w.recovered(ctx)
 		}
 	}
+	if err := othersFirst(ctx); err != nil { // a signal that came with the last answer
+		return WalletResult{}, err
+	}
 	next := in
-	next.Open, next.Attention = true, len(w.saga.open) > 0
+	next.Open, next.Knock, next.Attention = true, w.knock, len(w.saga.open) > 0
 	return WalletResult{}, workflow.NewContinueAsNewError(ctx, WalletName, next)
 }
 
@@ -127,6 +130,6 @@ func (w *walletSaga) book(ctx workflow.Context) error {
 const (
 	// walletLook is how long a deposit that nobody told us of may go unseen.
 	walletLook = time.Hour
-	// looksPerRun keeps a wallet's history short: at most a few weeks of quiet.
+	// looksPerRun keeps a wallet's history short, also when somebody knocks all the time: anybody may.
 	looksPerRun = 200
 )

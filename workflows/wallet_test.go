@@ -126,9 +126,26 @@ func TestWalletGoesOn(t *testing.T) {
 	w.at(runLength-second, func() { w.fails("deposits", times(2, pausing(7*minute))...) })
 	w.at(runLength+minute, func() { w.pay(1, false) })
 	w.at(runLength+2*minute, func() { w.signal(workflows.ArrivedSignal, struct{}{}) }) // during the last look
+	w.at(runLength+5*minute, func() { w.pay(1, false) })
+	next = w.lives(born)
+	require.True(t, next.Knock)
+	require.Equal(t, 202, w.rows.looks, "of which one failed twice")
+	w.livesOn(next)
+	w.requireBooked(6 * minute)
+	require.Equal(t, 402, w.rows.looks)
+	require.Equal(t, born.Add(2*runLength-hour+7*minute), w.now(), "the first look of the next run is at once")
+}
+
+// However often somebody knocks, a run has an end.
+func TestWalletIsKnockedAtAllTheTime(t *testing.T) {
+	w := newWalletWorld(t)
+	w.fails("deposits", times(9, pausing(minute))...)
+	for i := range 400 {
+		w.at(time.Duration(i)*30*second, func() { w.signal(workflows.ArrivedSignal, struct{}{}) })
+	}
 	w.lives(born)
-	w.requireBooked(7 * minute)
-	require.Equal(t, 203, w.rows.looks, "one that failed twice, and one more that the signal asked for")
+	require.Equal(t, 209, w.rows.looks, "nine of them unheard")
+	require.Less(t, w.now(), born.Add(3*hour))
 }
 
 // The API waits for the account, and hears at once when there is one, or will be none.
@@ -172,17 +189,14 @@ func TestWalletUnexpectedError(t *testing.T) {
 		"00:00 attention unexpected_error", "120:00 attention ", "600:00 attention unexpected_error", "780:00 attention ",
 	}, w.told("attention"), "once, and taken back")
 	w.requireBooked(3*hour + minute)
+	require.Equal(t, 2, strings.Count(w.details(), "needs attention"), w.details())
 
 	w = newWalletWorld(t)
-	w.at(runLength-minute, func() { w.fails("deposits", errBug, errBug) })
+	w.at(runLength-minute, func() { w.fails("deposits", errBug) })
 	next := w.lives(born)
 	require.True(t, next.Attention)
-	flagged = nil
-	w.at(runLength+90*minute, func() { flagged = append(flagged, w.flagged) })
-	w.at(runLength+150*minute, func() { flagged = append(flagged, w.flagged) })
-	w.flagged = true
 	require.False(t, w.livesOn(next).Attention)
-	require.Equal(t, []string{"12000:00 attention unexpected_error", "12120:00 attention "}, w.told("attention"))
+	require.Equal(t, []string{"12000:00 attention unexpected_error", "12060:00 attention "}, w.told("attention"))
 }
 
 // The database is away: nothing is forgotten, and nothing is booked twice.

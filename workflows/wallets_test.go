@@ -179,7 +179,7 @@ func (w *walletWorld) continued() workflows.WalletInput {
 		require.Equal(w.t, in.Attention, w.rows.attention != "", w.story())
 	}
 	want := walletInput()
-	want.Open, want.Attention = true, in.Attention
+	want.Open, want.Knock, want.Attention = true, in.Knock, in.Attention
 	require.Equal(w.t, want, in)
 	require.LessOrEqual(w.t, len(w.rows.booked), len(w.rows.arrived), "booked twice\n%s", w.story())
 	return in

@@ -72,6 +72,7 @@ type request struct {
 	Body        *yaml.Node
 	Form        bool
 	Head        bool // the answer's headers matter
+	Reference   bool // … its X-Reference, because some drop the body of a 205
 }
 
 // request is an operation with its example values, sent to the server at base.
@@ -123,7 +124,11 @@ func (o *operation) request(base string) request {
 	if r.Form && r.Body != nil && len(r.Body.Content) == 0 {
 		r.Body = nil
 	}
-	r.Head = slices.ContainsFunc(o.Answers, func(a answer) bool { return a.Status == "205" || a.Status == "303" })
+	answers := func(status string) bool {
+		return slices.ContainsFunc(o.Answers, func(a answer) bool { return a.Status == status })
+	}
+	r.Reference = answers("205")
+	r.Head = r.Reference || answers("303")
 	return r
 }
 
