@@ -317,7 +317,10 @@ func (s *Store) ResolvePayout(ctx context.Context, r PayoutResolution) error {
 			Stuck bool         `bun:"stuck"`
 		}
 		err := tx.one(ctx, "payout", &before, `
-			SELECT id, state, state = 'unknown' OR needs_attention IS NOT NULL AS stuck FROM payouts WHERE uuid = ? FOR NO KEY UPDATE`, r.UUID)
+			SELECT id, state, state = 'unknown' OR needs_attention IS NOT NULL
+			       -- an order that is just going out may still arrive
+			       AND (state <> 'reserved' OR coalesce(submitted_at, '-infinity') < now() - interval '30 seconds') AS stuck
+			FROM payouts WHERE uuid = ? FOR NO KEY UPDATE`, r.UUID)
 		if err != nil {
 			return err
 		}

@@ -315,6 +315,18 @@ func TestResolvePayout(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
+// An order that is just going out may arrive after a person gave up on it.
+func TestResolvePayoutOnItsWay(t *testing.T) {
+	b := newBank(t, 100_000)
+	p := b.ordered("o", 10_000)
+	b.sent(p)
+	require.NoError(t, b.SetPayoutAttention(t.Context(), p.ID, "outcome_unknown"))
+	gaveUp := store.PayoutResolution{UUID: p.UUID, As: state.PayoutUnsent, By: "x", Why: "y"}
+	require.ErrorIs(t, b.ResolvePayout(t.Context(), gaveUp), store.ErrConflict)
+	b.exec(`UPDATE payouts SET submitted_at = now() - interval '31 seconds'`)
+	require.NoError(t, b.ResolvePayout(t.Context(), gaveUp))
+}
+
 // A person is called once for a reason, is counted, and forgotten when the payout ends.
 func TestPayoutAttention(t *testing.T) {
 	b := newBank(t, 100_000)

@@ -190,7 +190,7 @@ func (s *spec) field(name string, schema *yaml.Node) field {
 	f := field{Name: name, Type: s.text(schema, "type"), Description: s.text(schema, "description"), example: s.text(schema, "example")}
 	for _, v := range s.items(s.get(schema, "enum")) {
 		if v.Tag != "!!null" {
-			f.Values += " " + v.Value
+			f.Values += " | " + v.Value
 		}
 	}
 	for _, part := range append(s.items(s.get(schema, "allOf")), s.items(s.get(schema, "oneOf"))...) {
@@ -201,7 +201,7 @@ func (s *spec) field(name string, schema *yaml.Node) field {
 			}
 		}
 	}
-	f.Values = strings.TrimSpace(f.Values)
+	f.Values = strings.TrimPrefix(f.Values, " | ")
 	return f
 }
 
