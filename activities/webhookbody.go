@@ -44,12 +44,16 @@ func bodyFields(m store.Message) (payload.Kind, sign.Object, error) {
 		return kind, append(out.Fields(), sign.F("event", m.Event)), nil
 	}
 	var paid *string
-	if word.Status != payload.Process && word.Status != payload.Cancel && word.Status != payload.Fail {
+	gets := int64(0) // by the merchant
+	if word.Moved {
 		text := rial(f.Paid)
 		paid = &text
+		if word.Status != payload.RefundPaid {
+			gets = f.Paid - f.Fee
+		}
 	}
 	in := payload.Payment{
-		Type: kind, UUID: id, OrderID: f.OrderID, Amount: rial(f.Amount), PaymentAmount: paid, MerchantAmount: rial(f.Paid - f.Fee),
+		Type: kind, UUID: id, OrderID: f.OrderID, Amount: rial(f.Amount), PaymentAmount: paid, MerchantAmount: rial(gets),
 		Commission: rial(f.Fee), IsFinal: word.Final, Status: word.Status, From: optional(f.From), WalletAddressUUID: optional(f.Wallet),
 		Network: network, Currency: currency, PayerCurrency: currency, PayerAmount: paid, AdditionalData: optional(f.Data),
 		TxID: optional(f.TxID), Version: m.Version,

@@ -90,9 +90,14 @@ func (m *mailer) requireBody(id int64, event string, facts store.Facts) {
 		require.Equal(m, "10300.00000000", body["merchant_amount"], "what leaves the balance")
 		return
 	}
-	require.Equal(m, "10200.00000000", body["merchant_amount"], "what comes to it")
-	moved := word.Status != payload.Process && word.Status != payload.Cancel && word.Status != payload.Fail
-	require.Equal(m, moved, body["payment_amount"] != nil, event)
+	gets, paid := "0.00000000", any(nil)
+	if word.Moved {
+		paid = "10500.00000000"
+		if word.Status != payload.RefundPaid {
+			gets = "10200.00000000"
+		}
+	}
+	require.Equal(m, []any{gets, paid, paid}, []any{body["merchant_amount"], body["payment_amount"], body["payer_amount"]}, event)
 	for name, text := range map[string]string{"from": facts.From, "wallet_address_uuid": facts.Wallet, "additional_data": facts.Data} {
 		if text == "" {
 			require.Nil(m, body[name], "%s: null, not absent", name)

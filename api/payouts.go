@@ -97,7 +97,7 @@ func (a *API) readPayout(c *fiber.Ctx, merchant store.Merchant) (store.NewPayout
 	if in.Amount, err = wholeRial(amount); err != nil || !pair.Takes(amount) {
 		return in, fieldErrors{"amount": {ruleAmount}}
 	}
-	if in.Fee, err = wholeRial(pair.Commission(amount)); err != nil {
+	if in.Fee, err = wholeRial(roundUp(pair.Commission(amount))); err != nil {
 		return in, fmt.Errorf("commission: %w", err)
 	}
 	if in.Rail, err = a.Payouts.Rail(in.Network, in.Amount); err != nil {
@@ -135,6 +135,13 @@ func destination(network, address string) (number, masked string, err error) {
 
 // networkCard is the network whose addresses are card numbers.
 const networkCard = "card"
+
+// roundUp makes a commission whole rial.
+func roundUp(n *big.Rat) *big.Rat {
+	whole := new(big.Int).Add(n.Num(), n.Denom())
+	whole.Sub(whole, big.NewInt(1)).Quo(whole, n.Denom())
+	return new(big.Rat).SetInt(whole)
+}
 
 var errNotRial = errors.New("not a whole number of rial")
 

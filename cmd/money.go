@@ -57,18 +57,18 @@ func payoutBank(cfg config.Config) api.PayoutBank {
 
 // railFor is the rail that was named, or, for an account, the one that takes the amount.
 func railFor(can payouts.Capabilities, network string, amount money.Rial) (payouts.Rail, error) {
+	kind := payouts.KindIBAN
+	if network == string(payouts.Card) {
+		kind = payouts.KindCard
+	}
 	for _, r := range can.Rails {
 		if string(r.Rail) != network {
 			continue
 		}
 		if amount < r.Min || amount > r.Max {
-			return "", &payouts.NoRail{Kind: payouts.KindIBAN, Min: r.Min, Max: r.Max}
+			return "", &payouts.NoRail{Kind: kind, Min: r.Min, Max: r.Max}
 		}
 		return r.Rail, nil
-	}
-	kind := payouts.KindIBAN
-	if network == string(payouts.Card) {
-		kind = payouts.KindCard
 	}
 	r, err := can.RailFor(amount, kind)
 	return r.Rail, err

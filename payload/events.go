@@ -7,29 +7,30 @@ type Word struct {
 	Kind   Kind
 	Status Status
 	Final  bool // nothing more can come of it, and whoever gives goods for a payment may do so when it is paid
+	Moved  bool // of money in: it has been seen, wherever it goes from there
 }
 
 // dictionary maps every event. A payment that is paid but not collected may still go back, so it is not "paid"
 // to a receiver that gives goods for that word.
 var dictionary = map[string]Word{
 	"payment.pending":   {Status: Process},
-	"payment.paid":      {Status: Check},
-	"payment.collected": {Status: Paid, Final: true},
-	"payment.refunding": {Status: RefundProcess},
-	"payment.refunded":  {Status: RefundPaid, Final: true},
+	"payment.paid":      {Status: Check, Moved: true},
+	"payment.collected": {Status: Paid, Final: true, Moved: true},
+	"payment.refunding": {Status: RefundProcess, Moved: true},
+	"payment.refunded":  {Status: RefundPaid, Final: true, Moved: true},
 	"payment.expired":   {Status: Cancel, Final: true},
 	"payment.failed":    {Status: Fail, Final: true},
 
 	"transfer.pending":    {Status: Process},
-	"transfer.paid":       {Status: Paid, Final: true},
-	"transfer.verified":   {Status: Paid, Final: true},
-	"transfer.mismatched": {Status: Check},  // a person decides
-	"transfer.expired":    {Status: Cancel}, // its deposit may still come
+	"transfer.paid":       {Status: Paid, Final: true, Moved: true},
+	"transfer.verified":   {Status: Paid, Final: true, Moved: true},
+	"transfer.mismatched": {Status: Check, Moved: true}, // a person decides
+	"transfer.expired":    {Status: Cancel},             // its deposit may still come
 
-	"deposit.suspense": {Status: Check},
-	"deposit.assigned": {Status: Check, Final: true}, // "paid" is said by its transfer, once
-	"deposit.refunded": {Status: RefundPaid, Final: true},
-	"deposit.ignored":  {Status: Fail, Final: true},
+	"deposit.suspense": {Status: Check, Moved: true},
+	"deposit.assigned": {Status: Check, Final: true, Moved: true}, // "paid" is said by its transfer, once
+	"deposit.refunded": {Status: RefundPaid, Final: true, Moved: true},
+	"deposit.ignored":  {Status: Fail, Final: true, Moved: true},
 
 	"topup.reserved":  {Status: Process},
 	"topup.unknown":   {Status: Check},
@@ -39,7 +40,7 @@ var dictionary = map[string]Word{
 	"purchase.awaiting":   {Status: Process},
 	"purchase.completing": {Status: Check},
 	"purchase.incomplete": {Status: Check},
-	"purchase.completed":  {Status: Paid, Final: true},
+	"purchase.completed":  {Status: Paid, Final: true, Moved: true},
 	"purchase.ended":      {Status: Cancel, Final: true},
 
 	"payout.reserved":  {Status: Process},
@@ -50,7 +51,7 @@ var dictionary = map[string]Word{
 	"payout.cancelled": {Status: Cancel, Final: true},
 	"payout.unsent":    {Status: SystemFail, Final: true},
 
-	"wallet.credited": {Status: Paid, Final: true},
+	"wallet.credited": {Status: Paid, Final: true, Moved: true},
 }
 
 // kinds maps what changed to the contract's three types: money in, money out, money into a static target.

@@ -92,16 +92,16 @@ func TestKindsOfEvents(t *testing.T) {
 // The money of a payment is the merchant's only when it is collected: before, it may go back by itself.
 func TestPaidIsSaidOnlyOfMoneyThatStays(t *testing.T) {
 	for event, want := range map[string]Word{
-		"payment.paid":        {KindPayment, Check, false},
-		"payment.collected":   {KindPayment, Paid, true},
-		"payment.refunded":    {KindPayment, RefundPaid, true},
-		"transfer.expired":    {KindPayment, Cancel, false},
-		"transfer.mismatched": {KindPayment, Check, false},
-		"purchase.incomplete": {KindPayment, Check, false},
-		"payout.sent":         {KindPayout, Check, false},
-		"payout.paid":         {KindPayout, Paid, true},
-		"payout.unsent":       {KindPayout, SystemFail, true},
-		"topup.unknown":       {KindPayout, Check, false},
+		"payment.paid":        {KindPayment, Check, false, true},
+		"payment.collected":   {KindPayment, Paid, true, true},
+		"payment.refunded":    {KindPayment, RefundPaid, true, true},
+		"transfer.expired":    {KindPayment, Cancel, false, false},
+		"transfer.mismatched": {KindPayment, Check, false, true},
+		"purchase.incomplete": {KindPayment, Check, false, false},
+		"payout.sent":         {KindPayout, Check, false, false},
+		"payout.paid":         {KindPayout, Paid, true, false},
+		"payout.unsent":       {KindPayout, SystemFail, true, false},
+		"topup.unknown":       {KindPayout, Check, false, false},
 	} {
 		word, _ := OfEvent(event)
 		require.Equal(t, want, word, event)

@@ -3,6 +3,7 @@ package docs
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -70,7 +71,7 @@ func (p persian) missing(s *spec) (without, unused []string) {
 			seen["operation "+o.ID] = true
 			w := p.Operations[o.ID]
 			want(w.Title != "" && (w.Text != "" || o.Description == ""), "operation "+o.ID)
-			for _, f := range append(o.Params, o.Body...) {
+			for _, f := range slices.Concat(o.Params, o.Body, o.Words) {
 				text(f.Description)
 			}
 			for _, a := range o.Answers {

@@ -37,6 +37,7 @@ type operation struct {
 	Params  []field // path, query and header
 	Body    []field
 	Answers []answer
+	Words   []field // of the answers: those that have few values, with what they mean
 
 	form    bool       // the body is a form and not JSON
 	example *yaml.Node // of the body; nil: there is none
@@ -104,6 +105,9 @@ func (s *spec) operation(path, method string, item, op *yaml.Node) (*operation, 
 	s.readBody(o, op)
 	for status, a := range s.members(s.get(op, "responses")) {
 		o.Answers = append(o.Answers, s.answer(status, a))
+		if status < "400" {
+			s.words(o, s.get(a, "content", "application/json", "schema"), 0)
+		}
 	}
 	slices.SortStableFunc(o.Answers, func(a, b answer) int { return strings.Compare(a.Status, b.Status) })
 	group := ""
@@ -224,6 +228,26 @@ func (s *spec) answer(status string, a *yaml.Node) answer {
 		}
 	}
 	return out
+}
+
+// words gathers the members of an answer that have few values, each with a meaning.
+func (s *spec) words(o *operation, schema *yaml.Node, depth int) {
+	const deepest = 12 // schemas hold no circles today
+	if depth > deepest || schema == nil {
+		return
+	}
+	for name, property := range s.members(s.get(schema, "properties")) {
+		f := s.field(name, property)
+		known := slices.ContainsFunc(o.Words, func(w field) bool { return w.Description == f.Description })
+		if strings.Contains(f.Values, "|") && f.Description != "" && !known {
+			o.Words = append(o.Words, f)
+		}
+		s.words(o, s.follow(property), depth+1)
+	}
+	s.words(o, s.get(schema, "items"), depth+1)
+	for _, part := range append(s.items(s.get(schema, "allOf")), s.items(s.get(schema, "oneOf"))...) {
+		s.words(o, s.follow(part), depth+1)
+	}
 }
 
 // get walks down; nil when a step is not there.

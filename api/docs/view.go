@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/paysaga/paysaga/api/pages"
@@ -39,6 +40,7 @@ type view struct {
 	Intro  string
 	Calls  []callView
 	Shared []answerView // the refusals that several calls of the page share
+	Words  []wordsView  // what the values of states mean
 	Parts  []part       // of a guide
 }
 
@@ -55,6 +57,12 @@ type callView struct {
 type fieldView struct {
 	field
 	Text string
+}
+
+// wordsView is a member of an answer and what its values mean.
+type wordsView struct {
+	fieldView
+	Of, ID string // the first call that answers it
 }
 
 type answerView struct {
@@ -115,7 +123,7 @@ func (v *view) addCall(o *operation) error {
 	if w := v.site.fa.Operations[o.ID]; v.Lang != pages.English && w.Title != "" {
 		c.Title, c.Text = w.Title, w.Text
 	}
-	for _, f := range append(append([]field{}, o.Params...), o.Body...) {
+	for _, f := range slices.Concat(o.Params, o.Body) {
 		c.Fields = append(c.Fields, fieldView{f, v.site.fa.in(v.Lang, f.Description)})
 	}
 	var err error
@@ -129,6 +137,11 @@ func (v *view) addCall(o *operation) error {
 			continue
 		}
 		c.Results = append(c.Results, v.answer(a))
+	}
+	for _, w := range o.Words {
+		if !slices.ContainsFunc(v.Words, func(known wordsView) bool { return known.Description == w.Description }) {
+			v.Words = append(v.Words, wordsView{fieldView{w, v.site.fa.in(v.Lang, w.Description)}, c.Title, o.ID})
+		}
 	}
 	v.Calls = append(v.Calls, c)
 	return nil
