@@ -22,7 +22,7 @@ var (
 func blocks(text string) template.HTML {
 	var out strings.Builder
 	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
-		lines := strings.Split(block, "\n")
+		lines := strings.Split(strings.TrimSpace(block), "\n")
 		switch {
 		case strings.TrimSpace(block) == "":
 		case strings.HasPrefix(block, "## "):

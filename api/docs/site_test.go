@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/paysaga/paysaga/api/pages"
+	"github.com/paysaga/paysaga/state"
 )
 
 func openAPI(t testing.TB) []byte {
@@ -177,5 +178,16 @@ func TestMarkdown(t *testing.T) {
 		"| a | b |\n|---|---|\n| c | d |": `<div class="wide" tabindex="0"><table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td>d</td></tr></table></div>`,
 	} {
 		require.Equal(t, want, string(blocks(in)))
+	}
+}
+
+// The table of events holds every event that an endpoint can be told.
+func TestEveryEventIsListed(t *testing.T) {
+	page, _, err := site(t).Page(receiverPage, pages.Reader{Lang: pages.English}, "")
+	require.NoError(t, err)
+	for kind, states := range state.Events() {
+		for _, of := range states {
+			require.Contains(t, string(page), "<td><code>"+kind+"."+of+"</code></td>")
+		}
 	}
 }

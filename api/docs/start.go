@@ -4,9 +4,13 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/paysaga/paysaga/api/pages"
+	"github.com/paysaga/paysaga/payload"
+	"github.com/paysaga/paysaga/state"
 )
 
 // part is a piece of a guide: text, a command to copy, or a program.
@@ -19,7 +23,8 @@ type part struct {
 //go:embed texts/*.md
 var guideFiles embed.FS
 
-// parts are a guide in a language. A paragraph "@name" stands for a command, "@source" for the program.
+// parts are a guide in a language. A paragraph "@name" stands for a command, "@source" for the program,
+// "@events" for the table of events.
 func parts(guide string, l pages.Lang, commands map[string]string, source string) ([]part, error) {
 	text, err := guideFiles.ReadFile("texts/" + guide + "." + l.String() + ".md")
 	if err != nil {
@@ -31,6 +36,8 @@ func parts(guide string, l pages.Lang, commands map[string]string, source string
 		switch {
 		case !isName:
 			out = append(out, part{Text: blocks(block)})
+		case name == "events":
+			out = append(out, part{Text: eventTable(l)})
 		case name == "source":
 			out = append(out, part{Source: source})
 		case commands[name] == "":
@@ -77,3 +84,24 @@ func tutorial(base string) map[string]string {
 }
 
 func lines(all ...string) string { return strings.Join(all, "\n") }
+
+// eventTable lists what endpoints can be told, in the words of the messages.
+func eventTable(l pages.Lang) template.HTML {
+	var out strings.Builder
+	out.WriteString("| `event` | `status` | `is_final` |\n|---|---|---|\n")
+	events := state.Events()
+	for _, kind := range slices.Sorted(maps.Keys(events)) {
+		for _, of := range events[kind] {
+			word, ok := payload.OfEvent(kind + "." + of)
+			if !ok {
+				continue
+			}
+			final := l.Of("نه", "no")
+			if word.Final {
+				final = l.Of("بله", "yes")
+			}
+			fmt.Fprintf(&out, "| `%s.%s` | %s | %s |\n", kind, of, word.Status, final)
+		}
+	}
+	return blocks(out.String())
+}
