@@ -69,11 +69,12 @@ const vm = require("node:vm");
 for (const [name, text] of Object.entries(JSON.parse(require("node:fs").readFileSync(0)))) {
   try { new vm.SourceTextModule(text); } catch (e) { console.log(name, e.message); }
 }`},
-	"curl": {"bash", "-c", `python3 -c '
+	"curl": {"python3", "-c", `
 import json, subprocess, sys
 for name, text in json.load(sys.stdin).items():
     r = subprocess.run(["bash", "-n"], input=text.encode(), capture_output=True)
-    if r.returncode: print(name, r.stderr)'`},
+    if r.returncode:
+        print(name, r.stderr)`},
 }
 
 // wrong names the sources that are not well-formed.
