@@ -16,8 +16,8 @@ type results struct {
 	createRatio, bareStarts, creates []float64
 	bareRatio, naiveRatio            []float64
 	ours, bare, naive                []float64
-	single                           latency // bare StartWorkflow, one at a time
-	paths                            map[string]latency
+	single                           latency            // bare StartWorkflow, one at a time
+	paths, disk                      map[string]latency // by path: its answers, and what a flush of the disk took meanwhile
 	storedPayments                   []stored
 	cpuPerSaga, cpuPerBare           map[string]time.Duration
 	events, tasks                    float64
@@ -217,7 +217,7 @@ func (b *bench) sagaRound(ctx context.Context, w *watcher, n int) (float64, erro
 
 // rowPaths: latency of what answers from rows, at a steady rate.
 func (b *bench) rowPaths(ctx context.Context, w *watcher, r *results) error {
-	r.paths = map[string]latency{}
+	r.paths, r.disk = map[string]latency{}, map[string]latency{}
 	tokens, err := b.paidPayments(ctx, w, int(b.open.Seconds())*latencyRate/2)
 	if err != nil {
 		return err
@@ -232,12 +232,16 @@ func (b *bench) rowPaths(ctx context.Context, w *watcher, r *results) error {
 		{"collect", func(ctx context.Context, i int) error { return b.api.collect(ctx, at(i)) }},
 	}
 	for _, run := range runs {
-		l, err := openLoop(ctx, latencyRate, b.open, run.call)
+		var l latency
+		disk, err := b.besideDisk(ctx, func() (err error) {
+			l, err = openLoop(ctx, latencyRate, b.open, run.call)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", run.name, err)
 		}
-		r.paths[run.name] = l
-		progress("%s p50 %s, p99 %s", run.name, l.p50, l.p99)
+		r.paths[run.name], r.disk[run.name] = l, disk
+		progress("%s p50 %s, p99 %s; a flush of the disk p99 %s, at most %s", run.name, l.p50, l.p99, disk.p99, disk.max)
 	}
 	return w.until(ctx, undelivered)
 }

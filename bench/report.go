@@ -78,6 +78,7 @@ func report(out io.Writer, r results) {
 	t.shape("events / workflow tasks of a delivered webhook", r.webhooks.events, r.webhooks.tasks, "≤ 8 / 1")
 	for _, path := range []string{"create", "read", "collect"} {
 		t.latency(fmt.Sprintf("%s through HTTP at %d/s, p50 / p99", path, latencyRate), r.paths[path], "≤ 3 ms / 10 ms")
+		t.latency("… one flush of 8 KB to the same disk meanwhile, p50 / p99", r.disk[path], "")
 	}
 	t.latency(fmt.Sprintf("`POST /api/sms` at %d/s, each paying a transfer, p50 / p99", smsRate), r.transfers.sms, "")
 	t.latency(fmt.Sprintf("`POST /api/top-up` again at %d/s, the kept answer, p50 / p99", latencyRate), r.topUps.replay, "p99 ≤ 10 ms")
