@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/paysaga/paysaga/money"
@@ -79,15 +78,11 @@ func createPayment(ctx context.Context, db conn, in NewPayment) (string, error) 
 	if token == "" {
 		token = NewToken()
 	}
-	id := in.UUID
-	if id == "" {
-		ordered, err := uuid.NewV7() // in the order of time, so that the index grows at its end
-		if err != nil {
-			return "", fmt.Errorf("create payment: %w", err)
-		}
-		id = ordered.String()
+	id, err := uuidOr(in.UUID)
+	if err != nil {
+		return "", err
 	}
-	err := db.one(ctx, "create payment", &token, `
+	err = db.one(ctx, "create payment", &token, `
 		WITH p AS (
 			INSERT INTO payments (token, uuid, merchant_id, amount, description, payload, auto_collect, preferred_method, method, collect_by, for_purchase)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?), ?)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/vault"
@@ -127,16 +125,12 @@ func payoutOrderedBefore(ctx context.Context, db conn, in NewPayout) (*Payout, e
 }
 
 func orderPayout(ctx context.Context, tx conn, in NewPayout, callback *int64) (Payout, error) {
-	id := in.UUID
-	if id == "" {
-		ordered, err := uuid.NewV7()
-		if err != nil {
-			return Payout{}, fmt.Errorf("payout uuid: %w", err)
-		}
-		id = ordered.String()
+	id, err := uuidOr(in.UUID)
+	if err != nil {
+		return Payout{}, err
 	}
 	var p Payout
-	err := tx.one(ctx, "payout", &p, `
+	err = tx.one(ctx, "payout", &p, `
 		WITH p AS (
 			INSERT INTO payouts (uuid, merchant_id, order_id, amount, fee, network, rail, provider, key_id, sealed, destination, request, holder, note, callback_id)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *

@@ -1,6 +1,11 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Seconds is an interval as PostgreSQL's extract(epoch …) gives it.
 type Seconds float64
@@ -15,4 +20,16 @@ func texts[S ~string](states []S) []string {
 		out[i] = string(s)
 	}
 	return out
+}
+
+// uuidOr is the given uuid, or else a new one, in the order of time: an index on it grows at its end.
+func uuidOr(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("new uuid: %w", err)
+	}
+	return id.String(), nil
 }

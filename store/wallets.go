@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/paysaga/paysaga/money"
 	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/vault"
@@ -53,13 +51,9 @@ func (s *Store) OpenWallet(ctx context.Context, in NewWallet) (Wallet, error) {
 	if !in.Merchant.Enabled() {
 		return Wallet{}, ErrMerchantDisabled
 	}
-	id := in.UUID
-	if id == "" {
-		ordered, err := uuid.NewV7()
-		if err != nil {
-			return Wallet{}, fmt.Errorf("wallet uuid: %w", err)
-		}
-		id = ordered.String()
+	id, err := uuidOr(in.UUID)
+	if err != nil {
+		return Wallet{}, err
 	}
 	var w Wallet
 	err = s.inTx(ctx, "open wallet", func(ctx context.Context, tx conn) error {
