@@ -93,7 +93,7 @@ func New(deps Deps) *API {
 	a := &API{Deps: deps, limits: newLimits(deps.RatePerSecond, deps.RateBurst, deps.ListPerMinute), drained: make(chan struct{})}
 	a.sessions = a.newSessions()
 	a.signers = auth.NewSigners(deps.Store, deps.Vault)
-	a.outbound = newOutbound(deps.Dev)
+	a.outbound = outbound.ForMerchants(deps.Dev)
 	a.images = images.New(a.outbound, deps.Log)
 	a.app = fiber.New(fiber.Config{
 		AppName:                 "paysaga",

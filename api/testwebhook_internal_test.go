@@ -22,7 +22,7 @@ func TestANameThatLeadsToAPrivateAddress(t *testing.T) {
 	require.Equal(t, fieldErrors{"url_callback": {"validation.url"}}, err)
 	require.Zero(t, asked)
 
-	a.outbound = newOutbound(true)
+	a.outbound = outbound.ForMerchants(true)
 	answer, err := a.deliverTest(t.Context(), target, []byte("{}"))
 	require.NoError(t, err)
 	require.Equal(t, "200", answer)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/paysaga/paysaga/api/contracts"
 	"github.com/paysaga/paysaga/auth"
-	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/payload"
 	"github.com/paysaga/paysaga/store"
 )
@@ -96,11 +95,3 @@ func v1Dialect(c *fiber.Ctx, err error, p *problem) error {
 
 // speaksV1 says whether a path belongs to the dialect.
 func speaksV1(path string) bool { return path == "/v1" || strings.HasPrefix(path, "/v1/") }
-
-// newOutbound reaches the public internet, in development also this machine and any port.
-func newOutbound(dev bool) *outbound.Client {
-	if dev {
-		return outbound.New(outbound.Config{Dev: true, Allow: outbound.Loopback()})
-	}
-	return outbound.New(outbound.Config{})
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/paysaga/paysaga/payload"
 	"github.com/paysaga/paysaga/services"
 	"github.com/paysaga/paysaga/sign"
+	"github.com/paysaga/paysaga/state"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
 )
@@ -45,7 +46,7 @@ func (a *API) openWallet(c *fiber.Ctx) error {
 	if err != nil {
 		return walletProblem(err)
 	}
-	if w.Address == nil && w.State != "blocked" {
+	if w.Address == nil && w.State != state.WalletBlocked {
 		if w, err = a.awaitWallet(ctx, w); err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func (a *API) awaitWallet(ctx context.Context, w store.Wallet) (store.Wallet, er
 	defer cancel()
 	waited := a.Sagas.AwaitWallet(waiting, w.UUID)
 	w, err := a.Store.Wallet(ctx, w.ID)
-	if err == nil && w.State == "opening" {
+	if err == nil && w.State == state.WalletOpening {
 		return w, &problem{status: http.StatusServiceUnavailable, code: "opening", message: "The bank has not given the account yet; ask again", retry: 5 * time.Second, cause: waited}
 	}
 	return w, err

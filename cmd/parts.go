@@ -14,7 +14,6 @@ import (
 	"github.com/paysaga/paysaga/config"
 	"github.com/paysaga/paysaga/dispatch"
 	"github.com/paysaga/paysaga/gateways/operators"
-	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/store"
 )
@@ -155,17 +154,6 @@ func resellers(cfg config.Config) operators.Registry {
 		}))
 	}
 	return registry
-}
-
-// merchantURLs calls the addresses that merchants name.
-func merchantURLs(cfg config.Config) *outbound.Client { return outbound.New(outboundConfig(cfg)) }
-
-// outboundConfig says which addresses those may be; in development also this machine's.
-func outboundConfig(cfg config.Config) outbound.Config {
-	if !cfg.Dev() {
-		return outbound.Config{}
-	}
-	return outbound.Config{Dev: true, Allow: outbound.Loopback()}
 }
 
 // authenticator checks credentials as this installation is set up.

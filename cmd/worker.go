@@ -18,6 +18,7 @@ import (
 	"github.com/paysaga/paysaga/accounts"
 	"github.com/paysaga/paysaga/activities"
 	"github.com/paysaga/paysaga/config"
+	"github.com/paysaga/paysaga/outbound"
 	"github.com/paysaga/paysaga/sagaclient"
 	"github.com/paysaga/paysaga/store"
 	"github.com/paysaga/paysaga/vault"
@@ -121,7 +122,7 @@ func webhookActivities(cfg config.Config, s *store.Store, v *vault.Vault) *activ
 	if len(schedule) == 0 {
 		schedule = activities.DefaultSchedule
 	}
-	return &activities.Webhooks{Store: s, Vault: v, Client: merchantURLs(cfg), Schedule: schedule, Pace: activities.NewPace(cfg.WebhookParallel)}
+	return &activities.Webhooks{Store: s, Vault: v, Client: outbound.ForMerchants(cfg.Dev()), Schedule: schedule, Pace: activities.NewPace(cfg.WebhookParallel)}
 }
 
 // awaitTemporal waits until the server answers and knows our search attributes.

@@ -52,6 +52,14 @@ type Answer struct {
 	Took      time.Duration
 }
 
+// ForMerchants reaches what merchants may name: the public internet, in development also this machine and any port.
+func ForMerchants(dev bool) *Client {
+	if !dev {
+		return New(Config{})
+	}
+	return New(Config{Dev: true, Allow: Loopback()})
+}
+
 // New makes a client.
 func New(config Config) *Client {
 	return newClient(config, &net.Dialer{}, nil)

@@ -128,9 +128,9 @@ func (s *Store) WalletOpened(ctx context.Context, id int64, address, why string)
 	var now state.Wallet
 	err := s.one(ctx, "wallet opened", &now, `
 		WITH w AS (
-			UPDATE wallets SET state = ?, address = nullif(?, ''), why = ? WHERE id = ? AND state = 'opening' RETURNING state
+			UPDATE wallets SET state = ?, address = nullif(?, ''), why = ? WHERE id = ? AND state = ? RETURNING state
 		)
-		SELECT state FROM w UNION ALL SELECT state FROM wallets WHERE id = ? LIMIT 1`, to, address, why, id, id)
+		SELECT state FROM w UNION ALL SELECT state FROM wallets WHERE id = ? LIMIT 1`, to, address, why, id, state.WalletOpening, id)
 	return now, err
 }
 

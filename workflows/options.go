@@ -132,3 +132,35 @@ func (s step) durable(ctx workflow.Context, within time.Duration) workflow.Conte
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: s.every},
 	})
 }
+
+// Pauses between a purchase's own retries: the first soon after a payer would be back.
+const (
+	firstRetry   = 2 * time.Minute
+	longestRetry = 5 * time.Minute
+)
+
+const (
+	// walletLook is how long a deposit that nobody told us of may go unseen.
+	walletLook = time.Hour
+	// looksPerRun keeps a wallet's history short, also when somebody knocks all the time: anybody may.
+	looksPerRun = 200
+)
+
+// inquiryPause grows from seconds to minutes: most lost answers are cleared up at once. What stays open for
+// hours waits for a person, and is asked about every hour: a history must not grow without end.
+func inquiryPause(asked int) time.Duration {
+	pauses := []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+	if asked >= 40 { // after about three hours
+		return time.Hour
+	}
+	return pauses[min(asked, len(pauses)-1)]
+}
+
+// nextInquiry comes after a pause that grows, and does not sleep past the instant at which a person is called.
+func nextInquiry(now, tooLong time.Time, asked int) time.Time {
+	next := now.Add(inquiryPause(asked))
+	if now.Before(tooLong) && next.After(tooLong) {
+		return tooLong
+	}
+	return next
+}

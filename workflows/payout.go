@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -48,7 +46,7 @@ func Payout(ctx workflow.Context, in PayoutInput) (PayoutResult, error) {
 		}
 		now, err = p.inquire(ctx, now, asked)
 	}
-	return PayoutResult{State: now}, p.finish(ctx, now)
+	return PayoutResult{State: now}, p.decidedAs(ctx, string(now))
 }
 
 // stumble calls a person after an error that nobody foresaw. It must not end the saga, which holds money: the next
@@ -115,32 +113,7 @@ func (p *payoutSaga) nextInquiry(now time.Time, at state.Payout, asked int) time
 	if at == state.PayoutSent && p.due.After(now) {
 		return p.due.Add(clockSkew)
 	}
-	next := now.Add(inquiryPause(asked))
-	if limit := p.tooLong(); now.Before(limit) && next.After(limit) {
-		return limit
-	}
-	return next
-}
-
-// callPerson calls one, once for a reason. The call is taken back at the end.
-func (p *payoutSaga) callPerson(ctx workflow.Context, reason string) error {
-	if slices.Contains(p.open, reason) {
-		return nil
-	}
-	return p.raise(ctx, reason)
+	return nextInquiry(now, p.tooLong(), asked)
 }
 
 func (p *payoutSaga) decided() bool { return p.resolved != nil }
-
-func (p *payoutSaga) finish(ctx workflow.Context, now state.Payout) error {
-	p.say(ctx, "**%s**", now)
-	for len(p.open) > 0 {
-		if err := p.lower(ctx, p.open[0]); err != nil {
-			return err
-		}
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, SagaState.ValueSet(string(now))); err != nil {
-		return fmt.Errorf("show the end: %w", err)
-	}
-	return nil
-}

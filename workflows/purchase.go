@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -100,9 +99,3 @@ func (p *purchaseSaga) finish(ctx workflow.Context) error {
 	}
 	return nil
 }
-
-// Pauses between the saga's own retries: the first soon after a payer would be back.
-const (
-	firstRetry   = 2 * time.Minute
-	longestRetry = 5 * time.Minute
-)

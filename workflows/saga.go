@@ -148,6 +148,28 @@ func (s *saga) lower(ctx workflow.Context, reason string) error {
 	return s.showAttention(ctx)
 }
 
+// callPerson calls one, once for a reason; the call is taken back when the saga is decided.
+func (s *saga) callPerson(ctx workflow.Context, reason string) error {
+	if slices.Contains(s.open, reason) {
+		return nil
+	}
+	return s.raise(ctx, reason)
+}
+
+// decidedAs takes back every call for a person and shows how the saga ended.
+func (s *saga) decidedAs(ctx workflow.Context, end string) error {
+	s.say(ctx, "**%s**", end)
+	for len(s.open) > 0 {
+		if err := s.lower(ctx, s.open[0]); err != nil {
+			return err
+		}
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, SagaState.ValueSet(end)); err != nil {
+		return fmt.Errorf("show the end: %w", err)
+	}
+	return nil
+}
+
 func (s *saga) showAttention(ctx workflow.Context) error {
 	for {
 		reason := s.latestReason()

@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -50,7 +48,7 @@ func TopUp(ctx workflow.Context, in TopUpInput) (TopUpResult, error) {
 		}
 		now, err = t.inquire(ctx, asked)
 	}
-	return TopUpResult{State: now}, t.finish(ctx, now)
+	return TopUpResult{State: now}, t.decidedAs(ctx, string(now))
 }
 
 // stumble calls a person after an error that nobody foresaw. It must not end the saga, which holds money:
@@ -72,7 +70,7 @@ func (t *topUpSaga) submit(ctx workflow.Context) (state.TopUp, error) {
 
 // inquire asks again after a pause that grows, and calls a person when it has taken too long.
 func (t *topUpSaga) inquire(ctx workflow.Context, asked int) (state.TopUp, error) {
-	if _, err := awaitUntil(ctx, t.nextInquiry(workflow.Now(ctx), asked), "then ask the reseller again", t.decided); err != nil {
+	if _, err := awaitUntil(ctx, nextInquiry(workflow.Now(ctx), t.tooLong(), asked), "then ask the reseller again", t.decided); err != nil {
 		return "", err
 	}
 	if !t.decided() && !workflow.Now(ctx).Before(t.tooLong()) {
@@ -90,23 +88,6 @@ func (t *topUpSaga) inquire(ctx workflow.Context, asked int) (state.TopUp, error
 
 // tooLong is when a person is called.
 func (t *topUpSaga) tooLong() time.Time { return t.in.CreatedAt.Add(t.patience) }
-
-// nextInquiry does not sleep past the instant at which a person is called.
-func (t *topUpSaga) nextInquiry(now time.Time, asked int) time.Time {
-	next := now.Add(inquiryPause(asked))
-	if at := t.tooLong(); now.Before(at) && next.After(at) {
-		return at
-	}
-	return next
-}
-
-// callPerson calls one, once for a reason. The call is taken back at the end.
-func (t *topUpSaga) callPerson(ctx workflow.Context, reason string) error {
-	if slices.Contains(t.open, reason) {
-		return nil
-	}
-	return t.raise(ctx, reason)
-}
 
 // take records a word; the row says what then holds.
 func (t *topUpSaga) take(ctx workflow.Context, word activities.TopUpWord, err error) (state.TopUp, error) {
@@ -149,26 +130,3 @@ func inBrackets(code string) string {
 }
 
 func (t *topUpSaga) decided() bool { return t.resolved != nil }
-
-func (t *topUpSaga) finish(ctx workflow.Context, now state.TopUp) error {
-	t.say(ctx, "**%s**", now)
-	for len(t.open) > 0 {
-		if err := t.lower(ctx, t.open[0]); err != nil {
-			return err
-		}
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, SagaState.ValueSet(string(now))); err != nil {
-		return fmt.Errorf("show the end: %w", err)
-	}
-	return nil
-}
-
-// inquiryPause grows from seconds to minutes: most lost answers are cleared up at once. What stays open for
-// hours waits for a person, and is asked about every hour: a history must not grow without end.
-func inquiryPause(asked int) time.Duration {
-	pauses := []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
-	if asked >= 40 { // after about three hours
-		return time.Hour
-	}
-	return pauses[min(asked, len(pauses)-1)]
-}

@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -126,10 +125,3 @@ func (w *walletSaga) book(ctx workflow.Context) error {
 		}
 	}
 }
-
-const (
-	// walletLook is how long a deposit that nobody told us of may go unseen.
-	walletLook = time.Hour
-	// looksPerRun keeps a wallet's history short, also when somebody knocks all the time: anybody may.
-	looksPerRun = 200
-)
