@@ -32,6 +32,7 @@ const (
 type Temporal interface {
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	SignalWorkflow(ctx context.Context, workflowID, runID, signal string, arg any) error
+	SignalWithStartWorkflow(ctx context.Context, workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	DescribeWorkflow(ctx context.Context, workflowID, runID string) (*client.WorkflowExecutionDescription, error)
 }
 
@@ -139,11 +140,33 @@ func (d *Dispatcher) deliver(ctx context.Context, row store.Delivery) error {
 	if err != nil {
 		return err
 	}
-	err = d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
+	err = d.signal(ctx, id, row)
 	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
+	var ended *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &gone) || errors.As(err, &ended) {
 		return d.afterEnd(ctx, id, row)
 	}
+	return err
+}
+
+// signal tells a saga. One that still sleeps after its start is woken, unless this gives it nothing to do: to a server,
+// that is a signal with a start, which never starts a second one.
+func (d *Dispatcher) signal(ctx context.Context, id string, row store.Delivery) error {
+	if !workflows.Wakes(row.Message) {
+		return d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
+	}
+	input, err := d.store.SagaInput(ctx, row.Saga, row.Ref)
+	if err != nil {
+		return err
+	}
+	if input == nil {
+		return d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
+	}
+	name, in, err := decode(row.Saga, input)
+	if err != nil {
+		return err
+	}
+	_, err = d.temporal.SignalWithStartWorkflow(ctx, id, row.Message, row.Payload, options(in), name, in)
 	return err
 }
 
@@ -162,46 +185,18 @@ func (d *Dispatcher) afterEnd(ctx context.Context, id string, row store.Delivery
 }
 
 func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
-	switch row.Saga {
-	case "payment":
-		return startSaga[workflows.PaymentInput](ctx, d, row, workflows.PaymentName)
-	case "transfer":
-		return startSaga[workflows.TransferInput](ctx, d, row, workflows.TransferName)
-	case "deposit":
-		return startSaga[workflows.DepositInput](ctx, d, row, workflows.DepositName)
-	case "topup":
-		return startSaga[workflows.TopUpInput](ctx, d, row, workflows.TopUpName)
-	case "purchase":
-		return startSaga[workflows.PurchaseInput](ctx, d, row, workflows.PurchaseName)
-	case "webhook":
-		return startSaga[workflows.WebhookInput](ctx, d, row, workflows.WebhookName)
-	case "payout":
-		return startSaga[workflows.PayoutInput](ctx, d, row, workflows.PayoutName)
-	case "wallet":
-		return startSaga[workflows.WalletInput](ctx, d, row, workflows.WalletName)
+	name, in, err := decode(row.Saga, row.Payload)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("no saga is called %q", row.Saga)
-}
-
-// starter is what a saga's input tells about itself.
-type starter interface {
-	Summary() string
-	Options() client.StartWorkflowOptions
-}
-
-func startSaga[In starter](ctx context.Context, d *Dispatcher, row store.Delivery, name string) error {
-	var in In
-	if err := json.Unmarshal(row.Payload, &in); err != nil {
-		return fmt.Errorf("outbox payload: %w", err)
-	}
-	options := in.Options()
+	options := options(in)
 	if id, err := sagaID(row); err != nil || id != options.ID {
 		return fmt.Errorf("outbox payload is of saga %s, the row of %s", options.ID, id)
 	}
-	options.StaticSummary = in.Summary()
-	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
-	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err := d.temporal.ExecuteWorkflow(ctx, options, name, in)
+	if s, ok := in.(sleeper); ok {
+		options.StartDelay = max(0, time.Until(s.FirstWake()))
+	}
+	_, err = d.temporal.ExecuteWorkflow(ctx, options, name, in)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
 		return nil // an earlier delivery arrived
@@ -210,6 +205,54 @@ func startSaga[In starter](ctx context.Context, d *Dispatcher, row store.Deliver
 		d.log.Info("saga started", "saga", options.ID, "link", d.link(options.ID))
 	}
 	return err
+}
+
+// starter is what a saga's input tells about itself.
+type starter interface {
+	Summary() string
+	Options() client.StartWorkflowOptions
+}
+
+// sleeper is a saga that has nothing to do at first.
+type sleeper interface{ FirstWake() time.Time }
+
+// decode finds a saga's registered name and reads its input.
+func decode(saga string, payload json.RawMessage) (string, starter, error) {
+	switch saga {
+	case "payment":
+		return as[workflows.PaymentInput](workflows.PaymentName, payload)
+	case "transfer":
+		return as[workflows.TransferInput](workflows.TransferName, payload)
+	case "deposit":
+		return as[workflows.DepositInput](workflows.DepositName, payload)
+	case "topup":
+		return as[workflows.TopUpInput](workflows.TopUpName, payload)
+	case "purchase":
+		return as[workflows.PurchaseInput](workflows.PurchaseName, payload)
+	case "webhook":
+		return as[workflows.WebhookInput](workflows.WebhookName, payload)
+	case "payout":
+		return as[workflows.PayoutInput](workflows.PayoutName, payload)
+	case "wallet":
+		return as[workflows.WalletInput](workflows.WalletName, payload)
+	}
+	return "", nil, fmt.Errorf("no saga is called %q", saga)
+}
+
+func as[In starter](name string, payload json.RawMessage) (string, starter, error) {
+	var in In
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return "", nil, fmt.Errorf("outbox payload: %w", err)
+	}
+	return name, in, nil
+}
+
+func options(in starter) client.StartWorkflowOptions {
+	options := in.Options()
+	options.StaticSummary = in.Summary()
+	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	return options
 }
 
 func sagaID(row store.Delivery) (string, error) {

@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -28,6 +29,7 @@ type temporal struct {
 	starts  []client.StartWorkflowOptions
 	inputs  []any
 	signals []signal
+	woken   []woken
 	down    error                                    // answers everything
 	hold    func(ctx context.Context, what string)   // before anything
 	raced   map[string]enums.WorkflowExecutionStatus // what DescribeWorkflow says instead
@@ -36,6 +38,13 @@ type temporal struct {
 var sagaNames = map[string]string{
 	"payment": "payment.v1", "transfer": "transfer.v1", "deposit": "deposit.v1", "topup": "topup.v1", "purchase": "purchase.v1",
 	"webhook": "webhook.v1", "payout": "payout.v1", "wallet": "wallet.v1",
+}
+
+// woken is a saga that was told by a signal with a start.
+type woken struct {
+	id, signal string
+	options    client.StartWorkflowOptions
+	input      any
 }
 
 type signal struct {
@@ -82,6 +91,29 @@ func (f *temporal) SignalWorkflow(ctx context.Context, id, _, name string, arg a
 	}
 	f.signals = append(f.signals, signal{id, name, payload.Data})
 	return nil
+}
+
+// SignalWithStartWorkflow tells a running saga, or refuses one that has ended; a saga that never was begins.
+func (f *temporal) SignalWithStartWorkflow(ctx context.Context, id, name string, arg any, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	f.mu.Lock()
+	_, known := f.sagas[id]
+	f.mu.Unlock()
+	if !known {
+		if _, err := f.ExecuteWorkflow(ctx, o, workflow, args...); err != nil {
+			return nil, err
+		}
+	}
+	err := f.SignalWorkflow(ctx, id, "", name, arg)
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		err = serviceerror.NewWorkflowExecutionAlreadyStarted("ended", "", "")
+	}
+	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.woken = append(f.woken, woken{id: id, signal: name, options: o, input: args[0]})
+	}
+	return nil, err
 }
 
 func (f *temporal) DescribeWorkflow(_ context.Context, id, _ string) (*client.WorkflowExecutionDescription, error) {

@@ -29,13 +29,13 @@ type transferStory struct {
 // transfers are all stories of card-to-card payments.
 var transfers = []transferStory{
 	{outcome: "verified", end: "verified", play: func(ctx context.Context, t transfer) error {
-		return inTurn(ctx, t.namesCard, t.shows("named a card"), t.pays(payerCard), t.shows("paid by"), t.checks)
+		return inTurn(ctx, t.namesCard, t.hears("card_set"), t.pays(payerCard), t.shows("paid by"), t.checks)
 	}},
 	{outcome: "verified-late", end: "verified", play: func(ctx context.Context, t transfer) error {
-		return inTurn(ctx, t.shows("expired"), t.pays(""), t.shows("paid by"), t.checks)
+		return inTurn(ctx, t.expires, t.shows("expired"), t.pays(""), t.shows("paid by"), t.checks)
 	}},
 	{outcome: "mismatched", end: "mismatched", play: func(ctx context.Context, t transfer) error {
-		return inTurn(ctx, t.namesCard, t.shows("named a card"), t.pays(otherCard))
+		return inTurn(ctx, t.namesCard, t.hears("card_set"), t.pays(otherCard))
 	}},
 	{outcome: "expired", end: "expired", play: func(context.Context, transfer) error { return nil }},
 }
@@ -47,7 +47,7 @@ func (s transferStory) story() story {
 			return "", err
 		}
 		id := workflows.TransferID(t.payID)
-		return id, inTurn(ctx, w.shows(id, "waiting for"), func(ctx context.Context) error { return s.play(ctx, t) })
+		return id, inTurn(ctx, w.sleeps(id), func(ctx context.Context) error { return s.play(ctx, t) })
 	}}
 }
 
@@ -87,6 +87,18 @@ func (t transfer) pays(from string) step {
 func (t transfer) checks(ctx context.Context) error {
 	check := t.api + "/api/check?pay_id=" + strconv.FormatInt(t.payID, 10)
 	return t.send(ctx, request{method: http.MethodGet, url: check, key: t.merchant.key})
+}
+
+// expires waits until the payer's time is over, at which the saga wakes by itself.
+func (t transfer) expires(ctx context.Context) error {
+	return await(ctx, "the end of the payer's time", func() (bool, error) {
+		h, err := t.history(ctx, workflows.TransferID(t.payID))
+		return err == nil && tasks(h) > 0, err
+	})
+}
+
+func (t transfer) hears(signal string) step {
+	return t.world.hears(workflows.TransferID(t.payID), signal)
 }
 
 func (t transfer) shows(text string) step { return t.world.shows(workflows.TransferID(t.payID), text) }

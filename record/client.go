@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -115,7 +117,29 @@ func (w *world) saga(ctx context.Context, id string) (*workflowservice.DescribeW
 	return is, err
 }
 
-// details are what operators read of a saga; nothing while it has not started.
+// sleeps waits until a saga is there; nobody has told it anything yet.
+func (w *world) sleeps(sagaID string) step {
+	return func(ctx context.Context) error {
+		return await(ctx, "saga "+sagaID, func() (bool, error) {
+			is, err := w.saga(ctx, sagaID)
+			return is != nil, err
+		})
+	}
+}
+
+// hears waits until a saga has been sent a signal, whether or not it wakes by it.
+func (w *world) hears(sagaID, signal string) step {
+	return func(ctx context.Context) error {
+		return await(ctx, signal+" in the history of "+sagaID, func() (bool, error) {
+			h, err := w.history(ctx, sagaID)
+			return err == nil && slices.ContainsFunc(h.Events, func(e *historypb.HistoryEvent) bool {
+				return e.GetWorkflowExecutionSignaledEventAttributes().GetSignalName() == signal
+			}), err
+		})
+	}
+}
+
+// details are what operators read of a saga; nothing while it has not started. It must be awake.
 func (w *world) details(ctx context.Context, id string) (string, error) {
 	value, err := w.temporal.QueryWorkflow(ctx, id, "", "__temporal_workflow_metadata")
 	var missing *serviceerror.NotFound

@@ -18,8 +18,12 @@ import (
 // more than local ones, have a star.
 func outline(h *historypb.History) string {
 	var words []string
-	for _, e := range h.Events {
+	for i, e := range h.Events {
 		switch e.EventType {
+		case enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+			if i == 1 && h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetFirstWorkflowTaskBackoff().AsDuration() > 0 {
+				words = append(words, "·", "timer:") // it slept until it had something to do by itself
+			}
 		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
 			words = append(words, "·", e.GetWorkflowExecutionSignaledEventAttributes().SignalName+":")
 		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:

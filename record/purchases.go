@@ -55,7 +55,7 @@ func (s purchaseStory) story(name, end string, sagaID func(purchase) string) sto
 		if err != nil {
 			return "", err
 		}
-		return sagaID(p), inTurn(ctx, w.shows(p.sagaID(), "waiting for"), func(ctx context.Context) error { return s.play(ctx, p) })
+		return sagaID(p), inTurn(ctx, w.sleeps(p.sagaID()), func(ctx context.Context) error { return s.play(ctx, p) })
 	}}
 }
 

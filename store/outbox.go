@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -89,6 +90,42 @@ func postpone(ctx context.Context, tx conn, f Undelivered) error {
 		return fmt.Errorf("postpone: %w", err)
 	}
 	return nil
+}
+
+// What a saga's start was told, read again from its rows; by kind of saga, for those that sleep at first.
+var sagaInputs = map[string]string{
+	"payment": `
+		SELECT jsonb_build_object('payment_id', p.id, 'token', p.token, 'merchant', m.public_id, 'amount', p.amount,
+		       'created_at', p.created_at, 'collect_by', p.collect_by, 'purchase_id', coalesce(u.id, 0)) AS input
+		FROM payments p JOIN merchants m ON m.id = p.merchant_id LEFT JOIN temporary_payment u ON u.payment_id = p.id
+		WHERE p.token = ?`,
+	"transfer": `
+		SELECT jsonb_build_object('transfer_id', t.id, 'merchant', m.public_id, 'amount', t.amount,
+		       'card_set', t.payer_card_id IS NOT NULL, 'created_at', t.created_at, 'expires_at', t.expires_at,
+		       'reserved_until', t.reserved_until) AS input
+		FROM transfers t JOIN merchants m ON m.id = t.merchant_id
+		WHERE t.id = ?::bigint`,
+	"purchase": `
+		SELECT jsonb_build_object('purchase_id', u.id, 'branch', u.branch_id, 'merchant', m.public_id, 'amount', p.amount,
+		       'created_at', p.created_at, 'collect_by', p.collect_by) AS input
+		FROM temporary_payment u JOIN payments p ON p.id = u.payment_id JOIN merchants m ON m.id = p.merchant_id
+		WHERE u.id = ?::bigint`,
+}
+
+// SagaInput is what a saga's start was told. Nothing comes for a saga that begins at once, or that has no row.
+func (s *Store) SagaInput(ctx context.Context, saga, ref string) (json.RawMessage, error) {
+	query, sleeps := sagaInputs[saga]
+	if !sleeps {
+		return nil, nil
+	}
+	var row struct {
+		Input json.RawMessage `bun:"input"`
+	}
+	err := s.one(ctx, "input of "+saga+"/"+ref, &row, query, ref)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return row.Input, err
 }
 
 // OutboxState is what metrics and readiness say of the outbox.

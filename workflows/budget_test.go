@@ -14,18 +14,21 @@ func TestBudget(t *testing.T) {
 	for name, h := range histories(t) {
 		tasks := count(h, enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
 		switch strings.SplitN(name, "/", 2)[1] {
-		case "payment-collected":
-			require.LessOrEqual(t, len(h.Events), 20, name)
-			require.LessOrEqual(t, tasks, 3, name)
-		case "payment-auto-collected":
+		case "payment-collected", "payment-cancelled":
+			require.LessOrEqual(t, len(h.Events), 17, name)
+			require.LessOrEqual(t, tasks, 2, name)
+		case "payment-auto-collected", "purchase-completed-payment":
+			require.LessOrEqual(t, len(h.Events), 13, name)
+			require.LessOrEqual(t, tasks, 1, name)
+		case "payment-cancelled-unpaid", "transfer-mismatched", "purchase-completed", "purchase-completed-by-put", "purchase-expired", "purchase-failed", "purchase-refunded":
+			require.LessOrEqual(t, len(h.Events), 10, name)
+			require.LessOrEqual(t, tasks, 1, name)
+		case "transfer-verified":
 			require.LessOrEqual(t, len(h.Events), 16, name)
 			require.LessOrEqual(t, tasks, 2, name)
-		case "transfer-verified":
-			require.LessOrEqual(t, len(h.Events), 22, name)
-			require.LessOrEqual(t, tasks, 4, name)
-		case "transfer-verified-late", "transfer-mismatched", "transfer-expired":
-			require.LessOrEqual(t, len(h.Events), 26, name)
-			require.LessOrEqual(t, tasks, 4, name)
+		case "transfer-verified-late", "transfer-expired", "purchase-completed-by-itself":
+			require.LessOrEqual(t, len(h.Events), 19, name)
+			require.LessOrEqual(t, tasks, 3, name)
 		case "deposit-assigned", "deposit-refunded", "deposit-ignored":
 			require.LessOrEqual(t, len(h.Events), 16, name)
 			require.LessOrEqual(t, tasks, 2, name)
@@ -35,12 +38,6 @@ func TestBudget(t *testing.T) {
 		case "topup-delivered-after-lost-answer":
 			require.LessOrEqual(t, len(h.Events), 15, name)
 			require.LessOrEqual(t, tasks, 2, name)
-		case "purchase-completed", "purchase-completed-payment":
-			require.LessOrEqual(t, len(h.Events), 20, name)
-			require.LessOrEqual(t, tasks, 3, name)
-		case "purchase-expired", "purchase-failed", "purchase-refunded", "purchase-completed-by-put", "purchase-completed-by-itself":
-			require.LessOrEqual(t, len(h.Events), 22, name)
-			require.LessOrEqual(t, tasks, 4, name)
 		case "webhook-delivered", "webhook-gone":
 			require.LessOrEqual(t, len(h.Events), 8, name)
 			require.LessOrEqual(t, tasks, 1, name)

@@ -28,6 +28,10 @@ const (
 	VerifiedSignal   = "verified"   // the merchant checked
 )
 
+// Wakes says whether a signal gives a saga something to do that still sleeps after its start. One that does not is
+// kept, and read when the saga wakes.
+func Wakes(signal string) bool { return signal != CardSetSignal }
+
 // InquireUpdate asks the saga to ask the bank now and answers the payment's state.
 const InquireUpdate = "inquire"
 

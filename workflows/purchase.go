@@ -58,14 +58,14 @@ func (p *purchaseSaga) over() bool { return p.result.State != "" }
 // that hangs or fails must not hold up the end.
 func (p *purchaseSaga) retry(ctx workflow.Context) error {
 	pause := firstRetry
-	for at := workflow.Now(ctx).Add(pause); at.Before(p.in.CollectBy); at = workflow.Now(ctx).Add(pause) {
+	for at := p.in.CreatedAt.Add(pause); at.Before(p.in.CollectBy); at = workflow.Now(ctx).Add(pause) {
 		over, err := awaitUntil(ctx, at, "then retry, if the payer is at a bank", p.over)
-		if err != nil || over {
+		left := p.in.CollectBy.Sub(workflow.Now(ctx))
+		if err != nil || over || left <= 0 { // the worker may have been away for long
 			return err
 		}
 		var now state.Purchase
-		within := callOptions{within: p.in.CollectBy.Sub(workflow.Now(ctx)), stop: p.over}
-		err = p.call(ctx, storeStep("retry"), within, purchases.RetryPurchase, p.in.PurchaseID, &now)
+		err = p.call(ctx, storeStep("retry"), callOptions{within: left, stop: p.over}, purchases.RetryPurchase, p.in.PurchaseID, &now)
 		switch {
 		case errors.Is(err, errStopped):
 			return nil
