@@ -156,6 +156,10 @@ const (
 	looksPerRun = 200
 )
 
+// longestCycle is how far off a payout's cycle is believed to be: over a weekend and the new year's holidays. A bank that
+// promises later than that, or anew each time, must not keep a person from being called.
+const longestCycle = 7 * 24 * time.Hour
+
 // inquiryPause grows from seconds to minutes: most lost answers are cleared up at once. What stays open for
 // hours waits for a person, and is asked about every hour: a history must not grow without end.
 func inquiryPause(asked int) time.Duration {

@@ -92,6 +92,9 @@ func (p *payoutSaga) ask(ctx workflow.Context, st step, activity any) (state.Pay
 	}
 	if !word.Due.IsZero() {
 		p.due = word.Due
+		if latest := p.in.CreatedAt.Add(longestCycle); p.due.After(latest) {
+			p.due = latest
+		}
 	}
 	var now state.Payout
 	if err := p.store(ctx, "record the bank's word", payouts.RecordPayout, word, &now); err != nil {

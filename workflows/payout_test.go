@@ -104,6 +104,19 @@ func TestPayoutForgottenByTheBank(t *testing.T) {
 	require.Equal(t, []string{"75:00 attention outcome_unknown"}, w.told("attention"))
 }
 
+// A bank whose cycle is for ever yet to come, or a year away, does not keep a person from being called.
+func TestPayoutPutOffForEver(t *testing.T) {
+	for name, will := range map[string]transfer{
+		"again and again": {as: payouts.Settled, cycle: 6 * hour, late: 8 * day, moves: true},
+		"for a year":      {as: payouts.Settled, cycle: 365 * day, late: -357 * day},
+	} {
+		w := newPayoutWorld(t)
+		w.bank.will = will
+		require.Equal(t, state.PayoutPaid, w.runPayout().State, name)
+		require.Equal(t, []string{"10095:00 attention outcome_unknown"}, w.told("attention"), "%s: a week and the patience", name)
+	}
+}
+
 // The local try had its effect and took longer than a workflow task allows: the same order again is the same order.
 func TestPayoutSlow(t *testing.T) {
 	w := newPayoutWorld(t)

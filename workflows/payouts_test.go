@@ -44,6 +44,7 @@ type transfer struct {
 	arrives time.Duration // so long after it was sent last; nothing is known of it before
 	cycle   time.Duration // so long it is accepted before it is decided
 	late    time.Duration // the bank takes so much longer than it said
+	moves   bool          // each time it is asked it says that its cycle is yet to come, until it is late
 	lost    bool          // nobody hears the answer to the order
 	slow    bool          // nobody hears it within a workflow task
 	forgets bool          // once we know that it has it, it says that there is no such order
@@ -109,12 +110,16 @@ func (b *payingBank) inquire(ctx context.Context) (r payouts.Report, err error) 
 func (b *payingBank) report() payouts.Report {
 	arrived := b.sent.Add(b.will.arrives)
 	due := arrived.Add(b.will.cycle)
+	end := due.Add(b.will.late)
+	if b.will.moves {
+		due = b.now().Add(b.will.cycle)
+	}
 	switch now := b.now(); {
 	case b.sends == 0 || b.will.never || now.Before(arrived):
 		return payouts.Report{State: payouts.NotFound}
 	case b.will.refused:
 		return payouts.Report{State: payouts.Failed, Code: "closed"}
-	case now.Before(due.Add(b.will.late)):
+	case now.Before(end):
 		return payouts.Report{State: payouts.Accepted, Due: due}
 	}
 	return payouts.Report{State: b.will.as}
