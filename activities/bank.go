@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -165,9 +166,22 @@ func inquire(ctx context.Context, g gateways.Gateway, v store.Visit) (Finding, e
 	case gateways.ResultReturned:
 		return Finding{Verdict: VerdictNotPaid, Final: true, Reason: ReasonReturned}, nil
 	case gateways.ResultNotPaid:
+		if forgotten(g.Limits(), v) {
+			return Finding{}, &gateways.Unknown{Op: "result", Err: errors.New("asked too late: the bank no longer tells")}
+		}
 		return Finding{Verdict: VerdictNotPaid, Final: r.Final, Reason: cmp.Or(r.Reason, ReasonNotPaid)}, nil
 	}
 	return Finding{}, &gateways.Unknown{Op: "result", Err: fmt.Errorf("status %q", r.Status)}
+}
+
+// forgotten says whether a bank that tells of a payment for some time only may have known of this one. Verified money would
+// be taken for none, so a payer who came back from the bank is looked up by a person; one who never did was hardly verified.
+func forgotten(l gateways.Limits, v store.Visit) bool {
+	if l.ResultWindow == 0 || len(v.Callback) == 0 {
+		return false
+	}
+	opened := v.FinalAt.Add(-l.SessionLife)
+	return time.Now().After(opened.Add(l.ResultWindow))
 }
 
 // mismatch compares the bank's word with our row; a receipt for another sum or session must never

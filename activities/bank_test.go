@@ -17,6 +17,7 @@ import (
 // bank answers as it is told and notes what it was asked.
 type bank struct {
 	gateways.Gateway
+	limits  gateways.Limits
 	result  gateways.Result
 	receipt gateways.Receipt
 	how     gateways.Undone
@@ -24,6 +25,8 @@ type bank struct {
 	asked   []string
 	visits  []gateways.Visit
 }
+
+func (b *bank) Limits() gateways.Limits { return b.limits }
 
 func (b *bank) Fields() []gateways.Field { return nil }
 
@@ -102,6 +105,31 @@ func TestMismatch(t *testing.T) {
 		require.Equal(t, activities.ReasonMismatch, found.Reason, name)
 		require.Equal(t, b.result.BankTran, found.BankTran, "%s: so that it can be sent back", name)
 		require.Equal(t, []string{"result"}, b.asked, name)
+	}
+}
+
+// A bank that tells of payments for 45 minutes only is not believed afterwards: verified money would look unpaid.
+func TestNotPaidAskedTooLate(t *testing.T) {
+	limits := gateways.Limits{SessionLife: 30 * time.Minute, ResultWindow: 45 * time.Minute}
+	for name, tt := range map[string]struct {
+		limits   gateways.Limits
+		opened   time.Duration // ago
+		callback map[string]string
+		unknown  bool
+	}{
+		"in time":               {limits, 44 * time.Minute, visit.Callback, false},
+		"too late":              {limits, 46 * time.Minute, visit.Callback, true},
+		"the payer never came":  {limits, 46 * time.Minute, nil, false},
+		"a bank that remembers": {gateways.Limits{SessionLife: 30 * time.Minute}, 46 * time.Minute, visit.Callback, false},
+	} {
+		b := &bank{limits: tt.limits, result: gateways.Result{Status: gateways.ResultNotPaid}}
+		v := visit
+		v.FinalAt, v.Callback = time.Now().Add(tt.limits.SessionLife-tt.opened), tt.callback
+		for _, ask := range []func(context.Context, activities.Visit) (activities.Finding, error){calls(b).ConfirmAtBank, calls(b).InquireAtBank} {
+			_, err := ask(t.Context(), v)
+			var failed *temporal.ApplicationError
+			require.Equal(t, tt.unknown, errors.As(err, &failed) && failed.Type() == activities.ErrUnknown, name)
+		}
 	}
 }
 

@@ -26,10 +26,11 @@ const (
 // asking again. How long a token can be paid is not told: half an hour is longer than the bank's page lives, and
 // money that comes later is not verified, so it goes back by itself.
 var asanLimits = Limits{
-	SessionLife: 30 * time.Minute,
-	AutoReverse: 30 * time.Minute,
-	UndoWindow:  3*time.Hour - 10*time.Minute,
-	MinAmount:   1_000, // the merchant's own range is agreed with the bank; no bank takes less
+	SessionLife:  30 * time.Minute,
+	AutoReverse:  30 * time.Minute,
+	ResultWindow: 45 * time.Minute,
+	UndoWindow:   3*time.Hour - 10*time.Minute,
+	MinAmount:    1_000, // the merchant's own range is agreed with the bank; no bank takes less
 }
 
 type asanpardakhtBank struct {

@@ -47,6 +47,8 @@ type Limits struct {
 	SessionLife time.Duration
 	// AutoReverse is how long after payment the bank returns unverified money by itself; 0 = never.
 	AutoReverse time.Duration
+	// ResultWindow is how long after payment Result tells of it; 0 = always. Later than that, "not paid" proves nothing.
+	ResultWindow time.Duration
 	// UndoWindow is how long after payment Undo works; 0 = no limit. A collect window must lie inside
 	// it. Negative = this bank cannot give verified money back, so it serves auto-collected payments only.
 	UndoWindow time.Duration
