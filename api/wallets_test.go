@@ -72,6 +72,29 @@ func TestOpenWallet(t *testing.T) {
 	require.Nil(t, w.wallet(w.v1("/v1/wallet", in)).Deposits, "in info only")
 }
 
+// A wallet is for good, its merchant's server is not: the URL that was named last is told.
+func TestWalletMovesItsCallback(t *testing.T) {
+	w := newWorld(t)
+	w.gives(walletIBANs[0])
+	tells := func() string {
+		return one[string](w, `SELECT coalesce((SELECT e.url FROM webhook_endpoints e WHERE e.id = w.callback_id), '') FROM wallets w WHERE order_id = 'moves'`)
+	}
+	var id string
+	for _, step := range []struct{ named, told string }{
+		{"", ""}, {"https://old.example/callback", "https://old.example/callback"}, {"", "https://old.example/callback"},
+		{"https://new.example/callback", "https://new.example/callback"}, {"https://new.example/callback", "https://new.example/callback"},
+	} {
+		in := w.newWallet("order_id", "moves")
+		if step.named != "" {
+			in["url_callback"] = step.named
+		}
+		got := w.wallet(w.v1("/v1/wallet", in))
+		require.Contains(t, []string{"", got.UUID}, id, "the same wallet")
+		id = got.UUID
+		require.Equal(t, step.told, tells())
+	}
+}
+
 // While the bank is silent the wallet stays, and the same request goes on waiting for it.
 func TestWalletThatIsStillOpening(t *testing.T) {
 	w := newWorld(t)

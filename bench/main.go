@@ -108,7 +108,7 @@ func start(ctx context.Context, quick bool) (*bench, func(), error) {
 	}
 	b := &bench{stack: s, instance: s.Instance(), rounds: 5, creates: 2000, sagas: 600, open: 20 * time.Second}
 	if quick {
-		b.rounds, b.creates, b.sagas, b.open = 3, 800, 400, 5*time.Second
+		b.rounds, b.creates, b.sagas, b.open = 3, 800, 400, 10*time.Second
 	}
 	if b.temporal, err = dial(b.instance); err != nil {
 		stop()

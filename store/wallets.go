@@ -42,9 +42,13 @@ type NewWallet struct {
 	Secret      vault.Text // of the callback's endpoint, in case it is new
 }
 
-// OpenWallet makes a wallet and starts its saga, once for an order_id: asked again, the one that is there is found.
+// OpenWallet makes a wallet and starts its saga, once for an order_id: asked again, the one that is there is found, and
+// tells the URL that was named last.
 func (s *Store) OpenWallet(ctx context.Context, in NewWallet) (Wallet, error) {
 	found, err := s.WalletBy(ctx, in.Merchant.ID, in.OrderID, "")
+	if err == nil && in.CallbackURL != "" {
+		err = s.moveCallback(ctx, found.ID, in)
+	}
 	if !errors.Is(err, ErrNotFound) {
 		return found, err
 	}
@@ -80,6 +84,21 @@ func (s *Store) OpenWallet(ctx context.Context, in NewWallet) (Wallet, error) {
 		s.kick()
 	}
 	return w, err
+}
+
+// moveCallback makes a wallet tell another URL from now on; a customer's account outlives a merchant's server.
+func (s *Store) moveCallback(ctx context.Context, id int64, in NewWallet) error {
+	err := s.inTx(ctx, "move callback", func(ctx context.Context, tx conn) error {
+		callback, err := callbackEndpoint(ctx, tx, in.Merchant.ID, in.CallbackURL, in.Secret)
+		if err != nil {
+			return err
+		}
+		return tx.exec(ctx, `UPDATE wallets SET callback_id = ? WHERE id = ? AND callback_id IS DISTINCT FROM ?`, callback, id, callback)
+	})
+	if err == nil {
+		s.kick() // what was held for the URL goes out
+	}
+	return err
 }
 
 // WalletBy finds a merchant's wallet by its order_id, or, when that is empty, by its uuid.
