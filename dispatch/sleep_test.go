@@ -115,3 +115,21 @@ func TestNewsStartALostSaga(t *testing.T) {
 	require.Equal(t, "cancelled", h.temporal.heard())
 	require.Equal(t, p.ID, h.temporal.inputs[0].(workflows.PaymentInput).PaymentID)
 }
+
+// Whoever sleeps can be woken: the store knows the input of exactly those sagas that have a first wake.
+func TestWhoSleepsCanBeWoken(t *testing.T) {
+	h := newCounter(t)
+	u := h.purchase()
+	rows := map[string]string{"payment": u.Token, "purchase": fmt.Sprint(u.ID), "transfer": fmt.Sprint(h.transfer(nil).ID)}
+	inputs := map[string]any{
+		"payment": workflows.PaymentInput{}, "transfer": workflows.TransferInput{}, "deposit": workflows.DepositInput{}, "topup": workflows.TopUpInput{},
+		"purchase": workflows.PurchaseInput{}, "webhook": workflows.WebhookInput{}, "payout": workflows.PayoutInput{}, "wallet": workflows.WalletInput{},
+	}
+	for saga := range sagaNames {
+		require.Contains(t, inputs, saga)
+		_, sleeps := inputs[saga].(interface{ FirstWake() time.Time })
+		input, err := h.store.SagaInput(t.Context(), saga, rows[saga])
+		require.NoError(t, err)
+		require.Equal(t, sleeps, input != nil, saga)
+	}
+}
