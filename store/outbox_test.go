@@ -164,7 +164,8 @@ func TestManyDispatchers(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			w.exec(`UPDATE outbox SET next_try_at = now() WHERE next_try_at > now()`)
+			w.exec(`UPDATE outbox SET next_try_at = now() WHERE id IN ( -- rows in somebody's hands are left alone, or two of us could wait for each other
+				SELECT id FROM outbox WHERE next_try_at > now() FOR UPDATE SKIP LOCKED)`)
 		}
 		return nil
 	})
