@@ -20,7 +20,7 @@ const (
 	idleQueue = "bench-idle" // nobody polls it
 )
 
-// bareSagas are sagas with the wake-ups of a payment and nothing else. They tell their driver when
+// bareSagas are sagas with three wake-ups and nothing else. They tell their driver when
 // they have woken, so that each signal meets a sleeping saga and costs a workflow task of its own, as
 // it does for a payment, whose payer is slower. (A saga must not do that; a benchmark may.)
 type bareSagas struct {
@@ -28,8 +28,8 @@ type bareSagas struct {
 	woke map[string]chan struct{}
 }
 
-// bare wakes three times, like a payment that is paid and collected: start, paid, collected. Its one
-// timer is armed and cancelled.
+// bare wakes at its start, when it is paid and when it is collected. (A payment's saga sleeps through the first.) Its
+// one timer is armed and cancelled.
 func (b *bareSagas) bare(ctx workflow.Context) error {
 	return b.wakeUps(ctx, func(workflow.Context) error { return nil })
 }

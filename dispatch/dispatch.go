@@ -152,21 +152,18 @@ func (d *Dispatcher) deliver(ctx context.Context, row store.Delivery) error {
 // signal tells a saga. One that still sleeps after its start is woken, unless this gives it nothing to do: to a server,
 // that is a signal with a start, which never starts a second one.
 func (d *Dispatcher) signal(ctx context.Context, id string, row store.Delivery) error {
-	if !workflows.Wakes(row.Message) {
-		return d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
-	}
 	input, err := d.store.SagaInput(ctx, row.Saga, row.Ref)
 	if err != nil {
 		return err
 	}
-	if input == nil {
+	if input == nil || !workflows.Wakes(row.Message) {
 		return d.temporal.SignalWorkflow(ctx, id, "", row.Message, row.Payload)
 	}
 	name, in, err := decode(row.Saga, input)
 	if err != nil {
 		return err
 	}
-	_, err = d.temporal.SignalWithStartWorkflow(ctx, id, row.Message, row.Payload, options(in), name, in)
+	_, err = d.temporal.SignalWithStartWorkflow(ctx, id, row.Message, row.Payload, startOptions(in), name, in)
 	return err
 }
 
@@ -189,7 +186,7 @@ func (d *Dispatcher) start(ctx context.Context, row store.Delivery) error {
 	if err != nil {
 		return err
 	}
-	options := options(in)
+	options := startOptions(in)
 	if id, err := sagaID(row); err != nil || id != options.ID {
 		return fmt.Errorf("outbox payload is of saga %s, the row of %s", options.ID, id)
 	}
@@ -247,7 +244,7 @@ func as[In starter](name string, payload json.RawMessage) (string, starter, erro
 	return name, in, nil
 }
 
-func options(in starter) client.StartWorkflowOptions {
+func startOptions(in starter) client.StartWorkflowOptions {
 	options := in.Options()
 	options.StaticSummary = in.Summary()
 	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE

@@ -92,7 +92,8 @@ func postpone(ctx context.Context, tx conn, f Undelivered) error {
 	return nil
 }
 
-// What a saga's start was told, read again from its rows; by kind of saga, for those that sleep at first.
+// What a saga's start was told, read again from its rows; by kind of saga, for those that sleep at first. It is what
+// createPayment, CreatePurchase and CreateTransfer write; the dispatcher's tests hold both to the same input.
 var sagaInputs = map[string]string{
 	"payment": `
 		SELECT jsonb_build_object('payment_id', p.id, 'token', p.token, 'merchant', m.public_id, 'amount', p.amount,
